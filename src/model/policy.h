@@ -1,0 +1,62 @@
+// Policies that a definition states: how to retry, how to undo, what may be spent, and what a failing step does.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+
+namespace mapflow {
+
+enum class RetryStrategy : std::uint8_t { none, immediate, linear, exponential, custom };
+
+struct RetryPolicy {
+  RetryStrategy strategy = RetryStrategy::exponential;
+  std::uint32_t max_attempts = 3;
+  Duration initial_delay = std::chrono::seconds(1);
+  Duration max_delay = std::chrono::seconds(60);
+  double backoff_factor = 2;
+  double jitter = 0;                   ///< 0 … 1: the delay is drawn from [delay·(1-jitter), delay·(1+jitter)]
+  std::vector<std::string> retry_on;   ///< error codes; when given, only these (and not abort_on) are retried
+  std::vector<std::string> abort_on;   ///< error codes that are never retried
+  std::string custom;                  ///< name of a registered policy, with strategy custom
+
+  bool operator==(const RetryPolicy&) const = default;
+};
+
+/// Whether `error` of attempt `attempt` (from 1) is to be tried again under this policy.
+bool should_retry(const RetryPolicy& policy, const Error& error, std::uint32_t attempt);
+
+/// The delay before attempt `attempt` + 1. `chance` in [0, 1) picks the jitter. Capped by max_delay before the jitter;
+/// an agent's retry_after raises it.
+Duration retry_delay(const RetryPolicy& policy, const Error& error, std::uint32_t attempt, double chance);
+
+enum class CompensationStrategy : std::uint8_t { none, backward, forward, parallel, custom };
+
+enum class OnError : std::uint8_t {
+  fail,       ///< the step's error is its parent's
+  proceed,    ///< "continue": the workflow goes on with a null result
+  suspend,    ///< the instance is parked until a person decides
+  handle,     ///< the steps of the `on_error` branch run
+};
+
+struct Budget {
+  std::optional<std::uint64_t> tokens;
+  std::optional<double> cost_usd;
+  std::optional<std::uint64_t> steps;
+  std::optional<Duration> wall_time;
+  bool suspend_when_exceeded = false;
+
+  bool operator==(const Budget&) const = default;
+};
+
+std::string_view to_string(RetryStrategy strategy);
+std::string_view to_string(CompensationStrategy strategy);
+std::string_view to_string(OnError policy);
+std::optional<RetryStrategy> parse_retry_strategy(std::string_view name);
+std::optional<CompensationStrategy> parse_compensation_strategy(std::string_view name);
+
+}  // namespace mapflow

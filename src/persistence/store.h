@@ -1,0 +1,181 @@
+// The store: the only meeting place of nodes, and the one interface every backend implements.
+//
+//   node ── acquire(partition) ──> Lease{partition, epoch}          every write is fenced by it
+//        ── commit(lease, log blob + rows + inbox position) ──> durable, then done()
+//   after a crash:  instances(partition) + read_log(partition)  ==  everything that was ever acknowledged
+//
+// What a store keeps, per partition:
+//   * a log of opaque blobs at dense positions 1, 2, 3 …: one blob per commit, holding the records of many instances;
+//   * one row per instance: what people list and filter by, and a snapshot of its state after record `seq`;
+//   * history chunks: records that left the log because a snapshot covers them, kept for people to read;
+//   * an inbox of commands that other processes left for the partition's owner.
+// and, for all partitions together, the definitions by content hash.
+//
+// The contract. tests/persistence/ checks it against every backend:
+//   1. Durable means durable: once `done` got success (or post() returned), a crash of this process and of the
+//      machine keeps it. Only a memory store may say less, and `durable()` tells.
+//   2. All or nothing: a commit's log blob, rows, history, truncation, definitions and inbox position appear together
+//      or not at all, also to a reader in another process.
+//   3. Order: commits of one lease take effect in the order in which commit() was called. Once one fails, every later
+//      commit of that lease fails too, until the partition is acquired anew.
+//   4. Fencing: a commit succeeds only while its epoch is the partition's current one, checked in the same
+//      transaction as the write. Epochs of a partition only grow. A refused commit changes nothing; its error is
+//      `fenced`.
+//   5. Unknown outcomes are told apart: `unavailable` means the commit may or may not be there. The owner must not
+//      guess: it acquires the partition anew and reads.
+//   6. Reads see every commit whose `done` was called before the read began.
+// Errors of any call: unavailable (try again later), corrupt (stored bytes do not read back), invalid_state (schema of
+// another version), resource_exhausted (disk full; the commit did not happen).
+// Thread safety: every call may come from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/time.h"
+
+namespace mapflow::persistence {
+
+using Partition = StrongId<struct PartitionTag, std::uint32_t>;
+using Epoch = StrongId<struct EpochTag, std::uint64_t>;
+using LogPosition = StrongId<struct LogPositionTag, std::uint64_t>;
+using InboxPosition = StrongId<struct InboxPositionTag, std::uint64_t>;
+
+/// The right of one node to write one partition, until it expires or another node acquires the partition.
+struct Lease {
+  Partition partition;
+  Epoch epoch;
+  std::string node;
+  Timestamp expires;
+};
+
+/// What can be known of an instance without replaying it. Texts are what people filter by.
+struct InstanceRow {
+  std::string id;
+  Partition partition;
+  std::string workflow;
+  std::string version;
+  std::string definition;       ///< content hash
+  std::string state;            ///< workflow state by name
+  bool finished = false;        ///< in a terminal state: recovery skips it
+  std::string parent;           ///< id of the parent instance, or empty
+  std::string correlation_id;
+  std::vector<std::string> tags;
+  Timestamp created{};
+  Timestamp updated{};
+  Timestamp wake_at = kNever;   ///< when its next timer is due
+  std::uint64_t seq = 0;        ///< the snapshot is the state after this record; 0: no snapshot yet
+  std::string snapshot;         ///< opaque, may be empty
+};
+
+/// Records first_seq … last_seq of one instance, encoded; chunks of an instance follow each other without gaps,
+/// except where old ones were dropped.
+struct HistoryChunk {
+  std::string instance;
+  std::uint64_t first_seq = 0;
+  std::uint64_t last_seq = 0;
+  std::string records;
+};
+
+struct DefinitionRow {
+  std::string hash;
+  std::string workflow;
+  std::string version;
+  std::string document;  ///< JSON text
+};
+
+/// One atomic write to one partition.
+struct Commit {
+  Lease lease;
+  std::string log;                        ///< appended to the log as one entry, unless empty
+  std::vector<InstanceRow> rows;          ///< each replaces the row with its id; `conflict` if that one is of another partition
+  std::vector<HistoryChunk> history;
+  std::vector<DefinitionRow> definitions; ///< kept once per hash
+  LogPosition truncate_before{};          ///< log entries below this position are dropped; 0: none
+  InboxPosition inbox_through{};          ///< inbox entries up to this one are done with; 0: none
+};
+
+/// The position of the log entry (unchanged when the commit had no log blob), or why the commit failed.
+using CommitDone = std::move_only_function<void(Result<LogPosition>)>;
+
+struct LogEntry {
+  LogPosition position;
+  Epoch epoch;
+  std::string bytes;
+};
+
+struct InboxEntry {
+  InboxPosition position;
+  std::string command;  ///< opaque
+};
+
+struct ListQuery {
+  std::string workflow, state, tag;  ///< empty: any
+  std::string text;                  ///< part of the id or the correlation id
+  std::string cursor;                ///< from the page before
+  std::size_t limit = 100;
+};
+struct InstancePage {
+  std::vector<InstanceRow> rows;  ///< newest first, without snapshots
+  std::string next_cursor;        ///< empty on the last page
+};
+
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  /// How people know this store: its URL without credentials.
+  virtual std::string name() const = 0;
+  /// False when acknowledged commits do not survive the process.
+  virtual bool durable() const = 0;
+
+  // --- partitions and leases ---
+  /// Shared partitions are 0 … count-1; the count is fixed when the store is created. Private ones come after.
+  virtual std::uint32_t shared_partitions() const = 0;
+  /// Makes a partition of its own for one process, so that it never waits for another one's.
+  virtual Result<Partition> create_private_partition() = 0;
+  /// Takes the partition under the next epoch. Errors: conflict (with retry_after) while another node's lease runs.
+  /// `now` and `ttl` are the caller's; a wrong clock can cost liveness, never safety.
+  virtual Result<Lease> acquire(Partition partition, std::string_view node, Duration ttl, Timestamp now) = 0;
+  /// Moves the expiry on. Errors: fenced when the epoch is no longer current.
+  virtual Result<Lease> renew(const Lease& lease, Duration ttl, Timestamp now) = 0;
+  /// Lets go at once, so that another node need not wait for the expiry. Letting go of a lost lease is no error.
+  virtual Status release(const Lease& lease) = 0;
+  /// Every lease ever given that is the current one of its partition, expired or not.
+  virtual Result<std::vector<Lease>> leases() = 0;
+
+  // --- writing ---
+  /// Queues the commit; calls `done` exactly once, from any thread, perhaps before this returns.
+  virtual void commit(Commit commit, CommitDone done) = 0;
+
+  // --- reading ---
+  /// Entries at or after `from`, in order, up to about `max_bytes` (at least one when there is one).
+  virtual Result<std::vector<LogEntry>> read_log(Partition partition, LogPosition from, std::size_t max_bytes) = 0;
+  /// The row with its snapshot. Errors: not_found.
+  virtual Result<InstanceRow> instance(std::string_view id) = 0;
+  /// Unfinished instances of a partition with their snapshots, by id, after `after_id`: recovery reads these in pages.
+  virtual Result<std::vector<InstanceRow>> unfinished(Partition partition, std::string_view after_id, std::size_t limit) = 0;
+  virtual Result<InstancePage> list(const ListQuery& query) = 0;
+  virtual Result<std::vector<HistoryChunk>> history(std::string_view instance) = 0;
+  /// Errors: not_found.
+  virtual Result<DefinitionRow> definition(std::string_view hash) = 0;
+
+  // --- the durable inbox ---
+  /// Leaves a command for whoever owns the partition. Durable when it returns. Positions grow; a gap is no loss.
+  virtual Result<InboxPosition> post(Partition partition, std::string command) = 0;
+  virtual Result<std::vector<InboxEntry>> inbox(Partition partition, InboxPosition after, std::size_t limit) = 0;
+};
+
+/// Opens the store that a URL names: `memory:`, `sqlite:PATH`. Creates it when there is none and brings its schema up
+/// to date. Errors: invalid_input (no such scheme), invalid_state (schema newer than this program), corrupt,
+/// unavailable.
+Result<std::unique_ptr<Store>> open(std::string_view url);
+
+}  // namespace mapflow::persistence
