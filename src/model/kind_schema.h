@@ -21,6 +21,7 @@ enum class FieldType : std::uint8_t {
   expressions,   ///< a list of them
   items,         ///< as expression, but a list, object or count may also be written out
   text,          ///< a text that may be a template
+  name,          ///< a plain text, no template
   value,         ///< any JSON; every text in it may be a template
   object,        ///< as value, but an object
   names,         ///< a list of texts, no templates (one text stands for a list of one)

@@ -1,0 +1,352 @@
+#include "kernel/codec.h"
+
+#include <bit>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <type_traits>
+
+namespace mapflow::kernel {
+
+namespace {
+
+constexpr std::uint64_t kStateVersion = 1;
+constexpr int kDeepestValue = 2000;
+constexpr int kLongestCauseChain = 64;
+
+template <class T>
+concept Fielded = requires(T& thing, int& archive) { thing.template fields<int>(archive); };
+
+std::uint64_t zigzag(std::int64_t n) { return (static_cast<std::uint64_t>(n) << 1) ^ static_cast<std::uint64_t>(n >> 63); }
+std::int64_t unzigzag(std::uint64_t n) { return static_cast<std::int64_t>(n >> 1) ^ -static_cast<std::int64_t>(n & 1); }
+
+class Writer {
+ public:
+  explicit Writer(std::string& out) : out_(out) {}
+
+  template <class T>
+  void operator()(const char*, const T& field) { put(field); }
+
+  void put(bool flag) { out_ += static_cast<char>(flag); }
+  void put(std::uint32_t number) { encode_number(out_, number); }
+  void put(std::uint64_t number) { encode_number(out_, number); }
+  void put(std::int64_t number) { encode_number(out_, zigzag(number)); }
+  void put(Timestamp at) { put(to_micros(at)); }
+  void put(const std::string& text) { encode_text(out_, text); }
+  template <class E> requires std::is_enum_v<E>
+  void put(E value) { out_ += static_cast<char>(value); }
+  template <class Tag, class Number>
+  void put(StrongId<Tag, Number> id) { put(id.value); }
+  template <class T>
+  void put(const std::optional<T>& maybe) {
+    put(maybe.has_value());
+    if (maybe) put(*maybe);
+  }
+  template <class A, class B>
+  void put(const std::pair<A, B>& pair) { put(pair.first); put(pair.second); }
+  template <class T>
+  void put(const std::vector<T>& items) { put_all(items); }
+  template <class T>
+  void put(const std::deque<T>& items) { put_all(items); }
+  template <class K, class V>
+  void put(const std::map<K, V>& items) { put_all(items); }
+  template <Fielded T>
+  void put(const T& thing) { const_cast<T&>(thing).fields(*this); }  // fields() only reads through a Writer
+
+  void put(const Error& error) {
+    put(error.code); put(error.message); put(error.hint);
+    put(error.where.file); put(error.where.line); put(error.where.column);
+    put(error.step); put(error.path); put(error.attempt);
+    put(error.retryable); put(error.retry_after_us); put(error.at_us); put(error.details);
+    put(error.cause != nullptr);
+    if (error.cause) put(*error.cause);
+  }
+
+  void put(const Value& value) {
+    out_ += static_cast<char>(value.type());
+    switch (value.type()) {
+      case ValueType::null: break;
+      case ValueType::boolean: put(value.as_bool()); break;
+      case ValueType::integer: put(value.as_integer()); break;
+      case ValueType::number: {
+        const auto bits = std::bit_cast<std::uint64_t>(value.as_double());
+        char bytes[sizeof bits];
+        std::memcpy(bytes, &bits, sizeof bits);
+        out_.append(bytes, sizeof bits);
+        break;
+      }
+      case ValueType::text: encode_text(out_, value.as_text()); break;
+      case ValueType::array:
+        encode_number(out_, value.size());
+        for (const Value& item : value.as_array()) put(item);
+        break;
+      case ValueType::object:
+        encode_number(out_, value.size());
+        for (const auto& [key, member] : value.as_object()) {
+          encode_text(out_, key);
+          put(member);
+        }
+        break;
+    }
+  }
+
+ private:
+  template <class Container>
+  void put_all(const Container& items) {
+    encode_number(out_, items.size());
+    for (const auto& item : items) put(item);
+  }
+
+  std::string& out_;
+};
+
+/// Reads what Writer wrote. The first thing that does not read sets the error; from then on nothing is read.
+class Reader {
+ public:
+  explicit Reader(std::string_view& bytes) : bytes_(bytes) {}
+
+  template <class T>
+  void operator()(const char*, T& field) { if (ok()) get(field); }
+
+  bool ok() const { return !failure_; }
+  std::optional<Error> failure() const { return failure_; }
+
+  void get(bool& flag) {
+    const unsigned char byte = take_byte();
+    if (byte > 1) broken("a flag is neither 0 nor 1");
+    flag = byte == 1;
+  }
+  void get(std::uint32_t& number) {
+    const std::uint64_t wide = take_number();
+    if (wide > UINT32_MAX) broken("a number is too large");
+    number = static_cast<std::uint32_t>(wide);
+  }
+  void get(std::uint64_t& number) { number = take_number(); }
+  void get(std::int64_t& number) { number = unzigzag(take_number()); }
+  void get(Timestamp& at) {
+    std::int64_t micros = 0;
+    get(micros);
+    at = from_micros(micros);
+  }
+  void get(std::string& text) { text = take_text(); }
+  template <class E> requires std::is_enum_v<E>
+  void get(E& value) {
+    const unsigned char byte = take_byte();
+    if (byte > 15) broken("a choice is out of range");
+    value = static_cast<E>(byte);
+  }
+  template <class Tag, class Number>
+  void get(StrongId<Tag, Number>& id) { get(id.value); }
+  template <class T>
+  void get(std::optional<T>& maybe) {
+    bool there = false;
+    get(there);
+    maybe.reset();
+    if (there && ok()) get(maybe.emplace());
+  }
+  template <class A, class B>
+  void get(std::pair<A, B>& pair) { get(pair.first); get(pair.second); }
+  template <class T>
+  void get(std::vector<T>& items) { get_all(items); }
+  template <class T>
+  void get(std::deque<T>& items) { get_all(items); }
+  template <class K, class V>
+  void get(std::map<K, V>& items) {
+    items.clear();
+    for (std::uint64_t left = take_count(); left > 0 && ok(); --left) {
+      std::pair<K, V> item;
+      get(item);
+      items.emplace(std::move(item));
+    }
+  }
+  template <Fielded T>
+  void get(T& thing) { thing.fields(*this); }
+
+  void get(Error& error) {
+    if (++cause_depth_ > kLongestCauseChain) return broken("an error has too many causes");
+    get(error.code); get(error.message); get(error.hint);
+    get(error.where.file); get(error.where.line); get(error.where.column);
+    get(error.step); get(error.path); get(error.attempt);
+    get(error.retryable); get(error.retry_after_us); get(error.at_us); get(error.details);
+    bool caused = false;
+    get(caused);
+    if (caused && ok()) {
+      Error cause;
+      get(cause);
+      error.cause = std::make_shared<const Error>(std::move(cause));
+    }
+    --cause_depth_;
+  }
+
+  void get(Value& value) {
+    if (++value_depth_ > kDeepestValue) return broken("a value is nested too deeply");
+    switch (take_byte()) {
+      case static_cast<unsigned>(ValueType::null): value = Value(); break;
+      case static_cast<unsigned>(ValueType::boolean): {
+        bool flag = false;
+        get(flag);
+        value = Value(flag);
+        break;
+      }
+      case static_cast<unsigned>(ValueType::integer): value = Value(unzigzag(take_number())); break;
+      case static_cast<unsigned>(ValueType::number): value = Value(take_double()); break;
+      case static_cast<unsigned>(ValueType::text): value = Value(take_text()); break;
+      case static_cast<unsigned>(ValueType::array): get_array(value); break;
+      case static_cast<unsigned>(ValueType::object): get_object(value); break;
+      default: broken("a value is of no known type");
+    }
+    --value_depth_;
+  }
+
+  unsigned char take_byte() {
+    if (bytes_.empty()) {
+      broken("it ends too early");
+      return 0;
+    }
+    const auto byte = static_cast<unsigned char>(bytes_.front());
+    bytes_.remove_prefix(1);
+    return byte;
+  }
+
+  void broken(std::string why) {
+    if (!failure_) failure_ = Error(code::corrupt, "stored bytes do not read back: " + why);
+  }
+  void fail_with(Error error) { failure_ = std::move(error); }
+
+ private:
+  std::uint64_t take_number() {
+    auto number = decode_number(bytes_);
+    if (number) return *number;
+    broken("a number is cut off");
+    return 0;
+  }
+  std::string_view take_text() {
+    auto text = decode_text(bytes_);
+    if (text) return *text;
+    broken("a text is cut off");
+    return {};
+  }
+  /// A count of things that take at least a byte each, so that a damaged count cannot make us reserve the world.
+  std::uint64_t take_count() {
+    const std::uint64_t count = take_number();
+    if (count > bytes_.size()) broken("a count is larger than what follows");
+    return ok() ? count : 0;
+  }
+  double take_double() {
+    std::uint64_t bits = 0;
+    if (bytes_.size() < sizeof bits) {
+      broken("a number is cut off");
+      return 0;
+    }
+    std::memcpy(&bits, bytes_.data(), sizeof bits);
+    bytes_.remove_prefix(sizeof bits);
+    return std::bit_cast<double>(bits);
+  }
+  void get_array(Value& value) {
+    Array items;
+    for (std::uint64_t left = take_count(); left > 0 && ok(); --left) get(items.emplace_back());
+    value = Value(std::move(items));
+  }
+  void get_object(Value& value) {
+    Object members;
+    for (std::uint64_t left = take_count(); left > 0 && ok(); --left) {
+      const std::string_view key = take_text();
+      get(members[key]);
+    }
+    value = Value(std::move(members));
+  }
+  template <class Container>
+  void get_all(Container& items) {
+    items.clear();
+    for (std::uint64_t left = take_count(); left > 0 && ok(); --left) get(items.emplace_back());
+  }
+
+  std::string_view& bytes_;
+  std::optional<Error> failure_;
+  int value_depth_ = 0;
+  int cause_depth_ = 0;
+};
+
+template <std::size_t... Kinds>
+void get_body(Reader& reader, std::size_t kind, RecordBody& body, std::index_sequence<Kinds...>) {
+  ((kind == Kinds ? reader.get(body.emplace<Kinds>()) : void()), ...);
+}
+
+}  // namespace
+
+void encode_number(std::string& out, std::uint64_t number) {
+  while (number >= 0x80) {
+    out += static_cast<char>(number | 0x80);
+    number >>= 7;
+  }
+  out += static_cast<char>(number);
+}
+
+void encode_text(std::string& out, std::string_view text) {
+  encode_number(out, text.size());
+  out += text;
+}
+
+Result<std::uint64_t> decode_number(std::string_view& bytes) {
+  std::uint64_t number = 0;
+  for (unsigned shift = 0; shift < 64 && !bytes.empty(); shift += 7) {
+    const auto byte = static_cast<unsigned char>(bytes.front());
+    bytes.remove_prefix(1);
+    number |= static_cast<std::uint64_t>(byte & 0x7F) << shift;
+    if (byte < 0x80) return number;
+  }
+  return fail(code::corrupt, "stored bytes do not read back: a number is cut off");
+}
+
+Result<std::string_view> decode_text(std::string_view& bytes) {
+  MAPFLOW_ASSIGN(const std::uint64_t size, decode_number(bytes));
+  if (size > bytes.size()) return fail(code::corrupt, "stored bytes do not read back: a text is cut off");
+  const std::string_view text = bytes.substr(0, size);
+  bytes.remove_prefix(size);
+  return text;
+}
+
+void encode_record(std::string& out, const Record& record) {
+  out += static_cast<char>(record.body.index());
+  Writer writer(out);
+  writer.put(record.at);
+  std::visit([&](const auto& body) { writer.put(body); }, record.body);
+}
+
+Result<Record> decode_record(std::string_view& bytes) {
+  Reader reader(bytes);
+  Record record;
+  const std::size_t kind = reader.take_byte();
+  if (kind >= std::variant_size_v<RecordBody>) {
+    return fail(code::invalid_state, "a record of kind " + std::to_string(kind) + " is not known to this version of mapflow",
+                "it was written by a newer one; use that one");
+  }
+  reader.get(record.at);
+  get_body(reader, kind, record.body, std::make_index_sequence<std::variant_size_v<RecordBody>>());
+  if (const auto failure = reader.failure()) return fail(*failure);
+  return record;
+}
+
+std::string encode_state(const State& state) {
+  std::string out;
+  encode_number(out, kStateVersion);
+  Writer(out).put(state);
+  return out;
+}
+
+Result<State> decode_state(std::string_view bytes) {
+  MAPFLOW_ASSIGN(const std::uint64_t version, decode_number(bytes));
+  if (version != kStateVersion) {
+    return fail(code::invalid_state, "a snapshot of format " + std::to_string(version) + " is not known to this version of mapflow",
+                "it was written by another one; use that one");
+  }
+  Reader reader(bytes);
+  State state;
+  reader.get(state);
+  if (reader.ok() && !bytes.empty()) reader.broken("something follows its end");
+  if (const auto failure = reader.failure()) return fail(*failure);
+  restore_derived(state);
+  return state;
+}
+
+}  // namespace mapflow::kernel

@@ -1,0 +1,321 @@
+#include "kernel/history.h"
+
+#include <algorithm>
+
+#include "kernel/step_kind.h"
+#include "model/message.h"
+
+namespace mapflow::kernel {
+
+// --- events -------------------------------------------------------------------------------------------------------
+
+Value Event::to_value() const {
+  Value out = object({{"seq", seq}, {"at", format_timestamp(at)}, {"type", type}});
+  if (!path.empty()) out.set("path", path);
+  if (!step.empty()) out.set("step", step);
+  if (!kind.empty()) out.set("kind", kind);
+  if (data.is_object())
+    for (const auto& [key, value] : data.as_object()) out.set(key, value);
+  return out;
+}
+
+namespace {
+
+/// Fills in what a record means. The record is about to be applied to `before`.
+class Describer {
+ public:
+  Describer(const Program& program, const State& before, Event& event) : program_(program), before_(before), event_(event) {}
+
+  void operator()(const InstanceStarted& record) {
+    type("workflow.started");
+    put("instance", record.id);
+    put("workflow", record.workflow);
+    put("version", record.version);
+    put("definition", record.definition);
+    if (!record.correlation_id.empty()) put("correlation_id", record.correlation_id);
+    if (!record.parent_id.empty()) put("parent", record.parent_id);
+    put("input", record.input);
+  }
+
+  void operator()(const StateChanged& record) {
+    type(record.to == WorkflowState::running ? "workflow.resumed" : "workflow." + std::string(to_string(record.to)));
+    if (!record.reason.empty()) put("reason", record.reason);
+    put_error(record.error);
+  }
+
+  void operator()(const FrameOpened& record) {
+    if (record.role == FrameRole::compensation) {
+      const Undo& undo = before_.undo[record.slot];
+      type("step.compensating");
+      name(undo.node, undo.path);
+      return;
+    }
+    type("block.opened");
+    if (const Run* owner = before_.run(record.owner)) name(*owner);
+    put("slot", record.slot);
+    const BlockNode& block = program_.block(record.block);
+    if (block.branch) put("role", block.branch->role);
+    if (!record.locals.is_null()) put("locals", record.locals);
+  }
+
+  void operator()(const FrameClosed& record) {
+    const Frame& frame = *before_.frame(record.frame);
+    if (frame.role == FrameRole::compensation) {
+      const Undo& undo = before_.undo[frame.slot];
+      type(record.succeeded ? "step.compensated" : "step.compensation_failed");
+      name(undo.node, undo.path);
+    } else {
+      type("block.closed");
+      if (const Run* owner = before_.run(frame.owner)) name(*owner);
+      put("slot", frame.slot);
+      put("succeeded", record.succeeded);
+    }
+    if (record.keep) put("value", record.value);
+    put_error(record.error);
+  }
+
+  void operator()(const StepStarted& record) {
+    type("step.started");
+    name(record.node, before_.path_in(program_, record.frame, record.node));
+  }
+
+  void operator()(const StepSkipped& record) {
+    type("step.skipped");
+    name(record.node, before_.path_in(program_, record.frame, record.node));
+  }
+
+  void operator()(const AttemptStarted& record) {
+    about(record.run, "step.attempt");
+    put("attempt", record.attempt);
+    if (record.deadline != kNever) put("deadline", format_timestamp(record.deadline));
+  }
+
+  void operator()(const CallPlaced& record) {
+    about(record.run, "step.called");
+    put("attempt", before_.run(record.run)->attempt);
+    put("delivery", record.delivery);
+    if (record.input) put("input", *record.input);
+  }
+
+  void operator()(const StepWaiting& record) {
+    about(record.run, "step.waiting");
+    if (record.due != kNever) put("due", format_timestamp(record.due));
+    if (!record.signal.empty()) put("signal", record.signal);
+  }
+
+  void operator()(const Noted& record) {
+    about(record.run, "step.noted");
+    put("memo", record.memo);
+  }
+
+  void operator()(const StepRetrying& record) {
+    about(record.run, "step.retrying");
+    put("attempt", before_.run(record.run)->attempt);
+    put("due", format_timestamp(record.due));
+    put("error", to_value(record.error));
+  }
+
+  void operator()(const StepFaulted& record) {
+    about(record.run, "step.faulted");
+    put("error", to_value(record.error));
+  }
+
+  void operator()(const StepSucceeded& record) {
+    about(record.run, "step.succeeded");
+    put("result", record.result);
+  }
+
+  void operator()(const StepSettled& record) {
+    about(record.run, "step." + std::string(to_string(record.state)));
+    put("attempt", before_.run(record.run)->attempt);
+    if (record.state == StepState::completed) put("result", record.result);
+    if (record.tolerated) put("tolerated", true);
+    for (const auto& [variable, value] : record.writes) event_.data.mutable_object()["variables"].set(variable, value);
+    put_error(record.error);
+  }
+
+  void operator()(const SignalReceived& record) {
+    type("signal.received");
+    put("signal", record.name);
+    put("payload", record.payload);
+  }
+
+  void operator()(const SignalTaken& record) {
+    about(record.run, "signal.taken");
+    put("signal", record.name);
+  }
+
+ private:
+  void type(std::string text) { event_.type = std::move(text); }
+  void put(std::string_view key, Value value) { event_.data.set(key, std::move(value)); }
+  void put_error(const std::optional<Error>& error) { if (error) put("error", to_value(*error)); }
+  void name(NodeIndex node, std::string path) {
+    event_.path = std::move(path);
+    event_.step = program_.node(node).step->id;
+    event_.kind = program_.node(node).step->type;
+  }
+  void name(const Run& run) { name(run.node, before_.path(program_, run.id)); }
+  void about(RunId run, std::string what) {
+    type(std::move(what));
+    name(*before_.run(run));
+  }
+
+  const Program& program_;
+  const State& before_;
+  Event& event_;
+};
+
+}  // namespace
+
+Event describe(const Program& program, const State& before, const Record& record) {
+  Event event;
+  event.seq = before.seq + 1;
+  event.at = record.at;
+  event.data = Value(Object{});
+  std::visit(Describer(program, before, event), record.body);
+  return event;
+}
+
+// --- documents ----------------------------------------------------------------------------------------------------
+
+namespace {
+
+Value metrics(const State& state, Timestamp now) {
+  const Counters& count = state.counters;
+  const Timestamp end = is_terminal(state.state) ? state.changed : now;
+  const std::uint64_t decided = count.completed + count.failed;
+  return object({{"duration_seconds", static_cast<double>((end - state.started).count()) / 1e6},
+                 {"steps_completed", count.completed},
+                 {"steps_failed", count.failed},
+                 {"steps_skipped", count.skipped},
+                 {"steps_cancelled", count.cancelled},
+                 {"retries", count.retries},
+                 {"calls", count.calls},
+                 {"compensations", count.compensations},
+                 {"success_rate", decided == 0 ? 1.0 : static_cast<double>(count.completed) / static_cast<double>(decided)}});
+}
+
+Value step_document(const StepView& step) {
+  Value out = object({{"path", step.path}, {"id", step.id}, {"type", step.type}, {"state", to_string(step.state)},
+                      {"attempt", step.attempt}, {"started_at", format_timestamp(step.started)}});
+  out.set("ended_at", step.ended ? Value(format_timestamp(*step.ended)) : Value());
+  if (step.due) out.set("due", format_timestamp(*step.due));
+  if (step.error) out.set("error", to_value(*step.error));
+  return out;
+}
+
+/// How many steps a block comes to when every one of its steps runs once.
+std::uint64_t weight(const Program& program, BlockIndex block);
+
+std::uint64_t weight(const Program& program, NodeIndex index) {
+  std::uint64_t below = 0;
+  for (const BlockIndex branch : program.node(index).branches) below += weight(program, branch);
+  return 1 + below;
+}
+
+std::uint64_t weight(const Program& program, BlockIndex block) {
+  std::uint64_t sum = 0;
+  for (const NodeIndex node : program.block(block).steps) sum += weight(program, node);
+  return sum;
+}
+
+std::uint64_t remaining(const Program& program, const State& state, const Frame& frame);
+
+std::uint64_t remaining(const Program& program, const State& state, const Run& run) {
+  const StepNode& node = program.node(run.node);
+  std::uint64_t sum = 1;
+  for (const auto& [id, frame] : state.frames)
+    if (frame.owner == run.id) sum += remaining(program, state, frame);
+  if (node.branches.empty()) return sum;
+  const std::uint32_t expected = node.kind->blocks_expected(run, *node.spec);
+  for (std::uint32_t slot = run.join.opened; slot < expected; ++slot) {
+    const BlockIndex block = node.branches[std::min<std::size_t>(slot, node.branches.size() - 1)];
+    if (node.branches.size() == 1) return sum + (expected - slot) * weight(program, block);
+    sum += weight(program, block);
+  }
+  return sum;
+}
+
+std::uint64_t remaining(const Program& program, const State& state, const Frame& frame) {
+  const auto& steps = program.block(frame.block).steps;
+  std::uint64_t sum = 0;
+  for (std::size_t i = frame.next; i < steps.size(); ++i) sum += weight(program, steps[i]);
+  if (const Run* active = state.run(frame.active)) sum += remaining(program, state, *active);
+  return sum;
+}
+
+}  // namespace
+
+std::vector<StepView> step_views(const Program& program, const State& state) {
+  std::vector<std::pair<RunId, StepView>> ordered;
+  for (const Settled& each : state.settled) {
+    const Step& step = *program.node(each.node).step;
+    StepView view{each.path, step.id, step.type, each.state, each.attempt, each.started, each.ended, std::nullopt, each.error};
+    ordered.emplace_back(each.run, std::move(view));
+  }
+  for (const auto& [id, run] : state.runs) {
+    const Step& step = *program.node(run.node).step;
+    StepView view{state.path(program, id), step.id, step.type, run.state, run.attempt, run.started, std::nullopt, std::nullopt, run.error};
+    if (run.due != kNever) view.due = run.due;
+    if (run.phase == Phase::parked) view.state = StepState::failed;
+    ordered.emplace_back(id, std::move(view));
+  }
+  for (const Undo& undo : state.undo) {
+    if (undo.state == UndoState::due) continue;
+    for (auto& [id, view] : ordered) {
+      if (view.path != undo.path || view.state != StepState::completed) continue;
+      view.state = undo.state == UndoState::done      ? StepState::compensated
+                   : undo.state == UndoState::running ? StepState::compensating
+                                                      : StepState::failed;
+    }
+  }
+  std::ranges::stable_sort(ordered, {}, [](const auto& each) { return each.second.started; });
+  std::vector<StepView> views;
+  for (auto& [id, view] : ordered) views.push_back(std::move(view));
+  return views;
+}
+
+Progress progress(const Program& program, const State& state) {
+  Progress out;
+  const Counters& count = state.counters;
+  out.completed = count.completed + count.skipped + count.failed + count.cancelled;
+  out.total = out.completed;
+  for (const auto& [id, frame] : state.frames)
+    if (frame.owner == kNoRun) out.total += remaining(program, state, frame);
+  out.fraction = out.total == 0 ? (is_terminal(state.state) ? 1.0 : 0.0)
+                                : static_cast<double>(out.completed) / static_cast<double>(out.total);
+  return out;
+}
+
+Value outcome_document(const State& state, Timestamp now) {
+  Array errors;
+  for (const Error& error : state.errors) errors.push_back(to_value(error));
+  return object({{"instance_id", state.id},
+                 {"workflow", state.workflow},
+                 {"version", state.version},
+                 {"state", to_string(state.state)},
+                 {"reason", state.reason},
+                 {"results", state.results.is_null() ? Value(Object{}) : state.results},
+                 {"variables", state.variables.is_null() ? Value(Object{}) : state.variables},
+                 {"errors", Value(std::move(errors))},
+                 {"metrics", metrics(state, now)}});
+}
+
+Value instance_document(const Program& program, const State& state, Timestamp now) {
+  Value out = outcome_document(state, now);
+  const Progress done = progress(program, state);
+  out.set("progress", object({{"completed", done.completed}, {"total", done.total}, {"fraction", done.fraction}}));
+  Array steps;
+  for (const StepView& step : step_views(program, state)) steps.push_back(step_document(step));
+  out.set("steps", Value(std::move(steps)));
+  out.set("started_at", format_timestamp(state.started));
+  out.set("ended_at", is_terminal(state.state) ? Value(format_timestamp(state.changed)) : Value());
+  if (!state.correlation_id.empty()) out.set("correlation_id", state.correlation_id);
+  if (!state.parent_id.empty()) out.set("parent_id", state.parent_id);
+  Array tags;
+  for (const std::string& tag : state.tags) tags.push_back(tag);
+  out.set("tags", Value(std::move(tags)));
+  return out;
+}
+
+}  // namespace mapflow::kernel

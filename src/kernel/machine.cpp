@@ -1,0 +1,169 @@
+#include "kernel/machine.h"
+
+#include "base/ensure.h"
+#include "kernel/turn.h"
+
+namespace mapflow::kernel {
+
+Commit decide(const Program& program, State& state, const Input& input, Timestamp now, const DecideLimits& limits) {
+  return Machine(program, state, now, limits).decide(input);
+}
+
+Commit Machine::decide(const Input& input) {
+  std::visit([this](const auto& each) { on(each); }, input);
+  drain();
+  return std::move(commit_);
+}
+
+const Run& Machine::run(RunId id) const {
+  const Run* found = state_.run(id);
+  ensure(found != nullptr, "the run is alive");
+  return *found;
+}
+
+// --- the agenda ---------------------------------------------------------------------------------------------------
+
+/// Whether new work may start. Paused and suspended instances keep results but start nothing.
+bool Machine::going() const {
+  return state_.state == WorkflowState::running || state_.state == WorkflowState::compensating;
+}
+
+void Machine::drain() {
+  while (going() && !agenda_.empty()) {
+    if (commit_.records.size() >= limits_.records) {
+      commit_.more = true;
+      return;
+    }
+    const Item item = agenda_.front();
+    agenda_.pop_front();
+    std::visit([this](const auto& each) { carry_out(each); }, item);
+  }
+}
+
+/// Puts everything on the agenda that the state could ask for. Doing what needs no doing changes nothing.
+void Machine::attend_everything() {
+  for (const auto& [id, frame] : state_.frames) agenda_.push_back(Advance{id});
+  for (const auto& [id, run] : state_.runs) agenda_.push_back(Attend{id});
+  if (state_.state == WorkflowState::compensating) agenda_.push_back(Undoing{});
+}
+
+// --- inputs -------------------------------------------------------------------------------------------------------
+
+void Machine::on(const Start& start) {
+  ensure(state_.state == WorkflowState::pending, "an instance starts once");
+  const Definition& definition = program_.definition();
+  InstanceStarted started;
+  started.id = start.id;
+  started.workflow = definition.id;
+  started.version = definition.version;
+  started.definition = program_.hash();
+  started.correlation_id = start.correlation_id;
+  started.parent_id = start.parent_id;
+  started.tags = definition.tags;
+  started.tags.insert(started.tags.end(), start.tags.begin(), start.tags.end());
+  started.input = start.input;
+  started.variables = definition.variables.is_null() ? Value(Object{}) : definition.variables;
+  if (start.input.is_object())
+    for (const auto& [name, value] : start.input.as_object()) started.variables.set(name, value);
+  started.seed = start.seed;
+  if (definition.timeout) started.deadline = saturating_add(now_, *definition.timeout);
+  emit(std::move(started));
+  open_frame(kNoRun, program_.main(), FrameRole::main, 0, Value());
+}
+
+void Machine::on(const CallDone& done) {
+  const Run* run = state_.run(done.run);
+  const bool awaited = run && run->delivery > 0 && run->attempt == done.attempt && run->phase == Phase::working &&
+                       run->state == StepState::running;
+  if (!awaited) return;  // late, doubled, or of a step that was given up
+  if (!done.outcome) return attempt_failed(done.run, done.outcome.error());
+  StepScope scope(*this, done.run);
+  node(*run).kind->on_reply(scope, *done.outcome);
+}
+
+void Machine::on(const Tick&) {
+  if (going()) fire_timers();
+}
+
+void Machine::on(const Recover&) {
+  redeliver_calls();
+  attend_everything();
+  if (going()) fire_timers();
+}
+
+void Machine::on(const Continue&) { attend_everything(); }
+
+void Machine::on(const Signal& signal) {
+  if (is_terminal(state_.state) || state_.state == WorkflowState::compensating) return refuse("signal");
+  emit(SignalReceived{signal.name, signal.payload});
+  for (const auto& [id, run] : state_.runs)
+    if (run.signal == signal.name) agenda_.push_back(Attend{id});
+}
+
+void Machine::on(const Pause& pause) {
+  if (state_.state == WorkflowState::paused) return;
+  if (!may_follow(state_.state, WorkflowState::paused)) return refuse("pause");
+  emit(StateChanged{WorkflowState::paused, pause.reason, std::nullopt});
+}
+
+void Machine::on(const Resume&) {
+  if (state_.state == WorkflowState::running) return;
+  if (state_.state != WorkflowState::paused && state_.state != WorkflowState::suspended) return refuse("resume");
+  emit(StateChanged{WorkflowState::running, "resumed", std::nullopt});
+  std::vector<RunId> parked;
+  for (const auto& [id, run] : state_.runs)
+    if (run.phase == Phase::parked) parked.push_back(id);
+  for (const RunId id : parked) begin_attempt(id);  // to resume what a failed step suspended is to try it again
+  attend_everything();
+  fire_timers();
+}
+
+void Machine::on(const Cancel& cancel) {
+  const auto now = state_.state;
+  if (now == WorkflowState::cancelled || now == WorkflowState::compensating) return;
+  if (is_terminal(now)) return refuse("cancel");
+  end_unhappily(Error(code::cancelled, cancel.reason.empty() ? "cancelled on request" : cancel.reason),
+                WorkflowState::cancelled);
+}
+
+void Machine::on(const Terminate& terminate) {
+  if (state_.state == WorkflowState::cancelled) return;
+  if (is_terminal(state_.state)) return refuse("terminate");
+  cancel_everything("terminated");
+  const std::string why = terminate.reason.empty() ? "terminated on request" : "terminated: " + terminate.reason;
+  emit(StateChanged{WorkflowState::cancelled, "terminated", Error(code::cancelled, why)});
+}
+
+void Machine::refuse(std::string_view what) {
+  commit_.refused = Error(code::invalid_state, "cannot " + std::string(what) + " instance '" + state_.id + "': it is " +
+                                                   std::string(to_string(state_.state)));
+}
+
+// --- time ---------------------------------------------------------------------------------------------------------
+
+void Machine::fire_timers() {
+  if (state_.state == WorkflowState::running && state_.deadline <= now_) {
+    const Duration allowed = program_.definition().timeout.value_or(Duration(0));
+    return end_unhappily(Error(code::timeout, "the workflow did not finish within " + format_duration(allowed)),
+                         WorkflowState::timed_out);
+  }
+  while (going() && !state_.timers.empty() && state_.timers.begin()->first <= now_) {
+    if (commit_.records.size() >= limits_.records) {
+      commit_.more = true;
+      return;
+    }
+    const auto before = *state_.timers.begin();
+    const Run& due = run(before.second);
+    if (due.deadline <= now_ || due.total_deadline <= now_) {
+      time_out(due.id);
+    } else if (due.state == StepState::retrying) {
+      begin_attempt(due.id);
+    } else {
+      StepScope scope(*this, due.id);
+      node(due).kind->on_timer(scope);
+    }
+    ensure(state_.timers.empty() || *state_.timers.begin() != before, "a timer that fired is dealt with");
+  }
+}
+
+}  // namespace mapflow::kernel

@@ -1,0 +1,41 @@
+// The kernel: a pure state machine that decides what becomes of one instance. This is the heart of the engine.
+//
+//      Input ──> decide ──> records ──> apply ──> State
+//                  │           └──────> the store (one group commit for many instances)
+//                  └─────> effects: released by the shard once the records are durable
+//
+// An instance is a tree. A *frame* executes a block: it starts one step after the other. A *run* executes a step: its
+// kind (src/steps/) may finish at once, place a call, sleep, or open frames of its own for the blocks it contains.
+// When a run settles, its frame advances; when a frame closes, its owner's kind hears of it; when the main frame
+// closes, the instance ends, or is compensated.
+//
+//      main frame ─> run "fan" (parallel) ─┬─> frame "pack"  ─> run "charge" (message)  … waits for its CallDone
+//                                          └─> frame "label" ─> run "print"  (custom)   … waits for its CallDone
+//
+// Work that follows from a record (advance this frame, tell that run) is kept on an agenda for the length of one
+// decision. Every item on it can also be told from the state alone, and doing one twice changes nothing. So a decision
+// may be cut short after any record, by its own limit or by a crash, and be taken up again by Continue or Recover.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "base/time.h"
+#include "kernel/input.h"
+#include "kernel/program.h"
+#include "kernel/state.h"
+
+namespace mapflow::kernel {
+
+struct DecideLimits {
+  std::size_t records = 4096;     ///< a decision longer than this is cut (Commit::more)
+  std::uint32_t deliveries = 10;  ///< of one call without an outcome, before the step fails with `poison`
+  bool events = false;            ///< fill Commit::events
+};
+
+/// Decides what `input` means at `now`, and applies it to `state`. Pure: the same arguments give the same commit.
+/// When the commit cannot be made durable the state must be thrown away and read from the store again.
+Commit decide(const Program& program, State& state, const Input& input, Timestamp now, const DecideLimits& limits = {});
+
+}  // namespace mapflow::kernel

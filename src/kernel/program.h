@@ -1,0 +1,71 @@
+// A definition, compiled: every template parsed, every name resolved to an index, every block numbered.
+//
+// Immutable and shared by all instances of the definition. Node and block numbers follow from the definition's content
+// alone, so records that mention them stay valid as long as the content hash does.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "jinja/jinja.h"
+#include "kernel/ids.h"
+#include "model/definition.h"
+
+namespace mapflow::kernel {
+
+class StepKind;
+class KindRegistry;
+
+/// What a kind made of a step's fields, once, while compiling.
+struct StepSpec {
+  virtual ~StepSpec() = default;
+};
+
+struct BlockNode {
+  std::vector<NodeIndex> steps;
+  const Branch* branch = nullptr;  ///< nullptr for the workflow's own blocks
+};
+
+struct StepNode {
+  const Step* step = nullptr;
+  const StepKind* kind = nullptr;
+  std::unique_ptr<const StepSpec> spec;
+  std::optional<jinja::Template> when;
+  std::vector<BlockIndex> branches;   ///< as in Step::branches
+  BlockIndex on_error = kNoBlock;
+  BlockIndex on_success = kNoBlock;
+  BlockIndex compensate = kNoBlock;
+};
+
+class Program {
+ public:
+  const Definition& definition() const { return definition_; }
+  const std::string& hash() const { return hash_; }
+  const StepNode& node(NodeIndex index) const { return nodes_[index.value]; }
+  const BlockNode& block(BlockIndex index) const { return blocks_[index.value]; }
+  std::size_t node_count() const { return nodes_.size(); }
+  std::size_t block_count() const { return blocks_.size(); }
+  BlockIndex main() const { return main_; }
+  /// `secrets` as templates see it: the opaque token of every secret that the definition names.
+  const Value& secrets() const { return secrets_; }
+  BlockIndex compensation() const { return compensation_; }  ///< kNoBlock unless the strategy is custom
+
+ private:
+  friend class Compiler;
+  Definition definition_;
+  std::string hash_;
+  Value secrets_;
+  std::vector<StepNode> nodes_;
+  std::vector<BlockNode> blocks_;
+  BlockIndex main_, compensation_ = kNoBlock;
+};
+
+/// Compiles a definition that the validator has found sound. `hash` is its content hash; `environment` compiles its
+/// templates. Errors: invalid_input and template_error with the place in the file.
+Result<std::shared_ptr<const Program>> compile(Definition definition, std::string hash, const KindRegistry& kinds,
+                                               const jinja::Environment& environment);
+
+}  // namespace mapflow::kernel

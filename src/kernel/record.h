@@ -1,0 +1,190 @@
+// Records: the facts that make up an instance. Everything an instance is, follows from its records in order.
+//
+// A record says what happened, never what to compute: what a condition or template came out as is in it. So replaying
+// needs no templates, no clock and no chance, and a newer engine cannot change the past.
+// Adding a record touches three places: the struct and variant here, `apply` (state.cpp), and, when people should see
+// it as an event, history.cpp. The codec follows from `fields`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "kernel/ids.h"
+#include "model/state.h"
+#include "value/value.h"
+
+namespace mapflow::kernel {
+
+/// Why a block runs.
+enum class FrameRole : std::uint8_t {
+  main,          ///< the workflow's own steps
+  branch,        ///< one of a step's own blocks
+  on_error,
+  on_success,
+  compensation,  ///< undoes one completed step
+  custom_compensation,  ///< the workflow's compensation_steps
+};
+
+struct InstanceStarted {
+  std::string id;
+  std::string workflow;
+  std::string version;
+  std::string definition;      ///< content hash
+  std::string correlation_id;
+  std::string parent_id;
+  Value input;                 ///< what the starter gave
+  Value variables;             ///< the definition's defaults with the input laid over them
+  std::vector<std::string> tags;
+  std::uint64_t seed = 0;      ///< where this instance's chance comes from
+  Timestamp deadline = kNever; ///< of the whole workflow
+  template <class A> void fields(A& a) {
+    a("id", id); a("workflow", workflow); a("version", version); a("definition", definition);
+    a("correlation_id", correlation_id); a("parent_id", parent_id); a("input", input); a("variables", variables);
+    a("tags", tags); a("seed", seed); a("deadline", deadline);
+  }
+};
+
+struct StateChanged {
+  WorkflowState to = WorkflowState::running;
+  std::string reason;
+  std::optional<Error> error;
+  template <class A> void fields(A& a) { a("to", to); a("reason", reason); a("error", error); }
+};
+
+/// A block begins. `owner` is the run whose block it is; kNoRun for the instance's own.
+struct FrameOpened {
+  FrameId frame;
+  RunId owner;
+  BlockIndex block;
+  FrameRole role = FrameRole::branch;
+  std::uint32_t slot = 0;       ///< which branch, iteration or undo entry
+  std::uint32_t execution = 1;  ///< goes into idempotency keys; grows when steps run again on purpose
+  Value locals;                 ///< names only seen inside: loop variable, `error`, `original`
+  template <class A> void fields(A& a) {
+    a("frame", frame); a("owner", owner); a("block", block); a("role", role); a("slot", slot);
+    a("execution", execution); a("locals", locals);
+  }
+};
+
+struct FrameClosed {
+  FrameId frame;
+  bool succeeded = true;
+  bool stop = false;            ///< the owner opens no further frames (`until`, `break_when`)
+  bool keep = true;             ///< `value` is collected by the owner
+  Value value;
+  std::optional<Error> error;
+  template <class A> void fields(A& a) {
+    a("frame", frame); a("succeeded", succeeded); a("stop", stop); a("keep", keep); a("value", value); a("error", error);
+  }
+};
+
+struct StepStarted {
+  RunId run;
+  NodeIndex node;
+  FrameId frame;
+  Timestamp total_deadline = kNever;
+  template <class A> void fields(A& a) { a("run", run); a("node", node); a("frame", frame); a("total_deadline", total_deadline); }
+};
+
+/// An attempt begins. For a step that calls somebody, `call` is set and `input` is what is sent (recorded once, with
+/// the first attempt: every attempt of one execution sends the same).
+struct AttemptStarted {
+  RunId run;
+  std::uint32_t attempt = 1;
+  Timestamp deadline = kNever;
+  template <class A> void fields(A& a) { a("run", run); a("attempt", attempt); a("deadline", deadline); }
+};
+
+/// A call to an agent or handler is due. Committed before it is made.
+struct CallPlaced {
+  RunId run;
+  std::uint32_t delivery = 1;   ///< above 1: made again after a crash that hid the outcome
+  std::optional<Value> input;   ///< set with the first call of an execution: {target, action, data, headers, priority}
+  template <class A> void fields(A& a) { a("run", run); a("delivery", delivery); a("input", input); }
+};
+
+/// The step sleeps until `due` or until the signal comes.
+struct StepWaiting {
+  RunId run;
+  Timestamp due = kNever;
+  std::string signal;
+  template <class A> void fields(A& a) { a("run", run); a("due", due); a("signal", signal); }
+};
+
+/// A fact that the step's kind wants kept: a loop's items, a quorum's size.
+struct Noted {
+  RunId run;
+  Value memo;
+  template <class A> void fields(A& a) { a("run", run); a("memo", memo); }
+};
+
+struct StepRetrying {
+  RunId run;
+  Timestamp due;
+  Error error;
+  template <class A> void fields(A& a) { a("run", run); a("due", due); a("error", error); }
+};
+
+/// The step's own work failed for good and its `on_error` steps, or a person, decide what becomes of it.
+struct StepFaulted {
+  RunId run;
+  Error error;
+  template <class A> void fields(A& a) { a("run", run); a("error", error); }
+};
+
+/// The step's own work is done and its `on_success` steps run before it settles.
+struct StepSucceeded {
+  RunId run;
+  Value result;
+  std::vector<std::pair<std::string, Value>> writes;
+  template <class A> void fields(A& a) { a("run", run); a("result", result); a("writes", writes); }
+};
+
+struct StepSettled {
+  RunId run;
+  StepState state = StepState::completed;
+  bool tolerated = false;       ///< failed, but the workflow goes on (`on_error: continue`)
+  Value result;
+  std::vector<std::pair<std::string, Value>> writes;  ///< dotted variables set by the step
+  std::optional<Error> error;
+  template <class A> void fields(A& a) {
+    a("run", run); a("state", state); a("tolerated", tolerated); a("result", result); a("writes", writes); a("error", error);
+  }
+};
+
+/// A step that was never started, because its `when` said no.
+struct StepSkipped {
+  FrameId frame;
+  NodeIndex node;
+  template <class A> void fields(A& a) { a("frame", frame); a("node", node); }
+};
+
+struct SignalReceived {
+  std::string name;
+  Value payload;
+  template <class A> void fields(A& a) { a("name", name); a("payload", payload); }
+};
+
+/// The oldest queued signal of that name went to the run.
+struct SignalTaken {
+  RunId run;
+  std::string name;
+  template <class A> void fields(A& a) { a("run", run); a("name", name); }
+};
+
+using RecordBody = std::variant<InstanceStarted, StateChanged, FrameOpened, FrameClosed, StepStarted, AttemptStarted,
+                                CallPlaced, StepWaiting, Noted, StepRetrying, StepFaulted, StepSucceeded, StepSettled,
+                                StepSkipped, SignalReceived, SignalTaken>;
+
+struct Record {
+  Timestamp at;
+  RecordBody body;
+};
+
+}  // namespace mapflow::kernel

@@ -1,0 +1,368 @@
+#include "kernel/state.h"
+
+#include <algorithm>
+
+#include "base/ensure.h"
+#include "kernel/step_kind.h"
+
+namespace mapflow::kernel {
+
+// --- reading ------------------------------------------------------------------------------------------------------
+
+Timestamp State::wake_at() const {
+  if (state != WorkflowState::running && state != WorkflowState::compensating) return kNever;
+  const Timestamp first = timers.empty() ? kNever : timers.begin()->first;
+  return state == WorkflowState::running ? std::min(first, deadline) : first;
+}
+
+const Run* State::run(RunId wanted) const {
+  const auto found = runs.find(wanted);
+  return found == runs.end() ? nullptr : &found->second;
+}
+
+const Frame* State::frame(FrameId wanted) const {
+  const auto found = frames.find(wanted);
+  return found == frames.end() ? nullptr : &found->second;
+}
+
+FrameId State::results_scope(FrameId from) const {
+  for (const Frame* at = frame(from); at != nullptr;) {
+    if (at->scoped) return at->id;
+    const Run* owner = run(at->owner);
+    at = owner ? frame(owner->frame) : nullptr;
+  }
+  return kNoFrame;
+}
+
+namespace {
+
+/// What a frame adds to the paths of its steps: "each[3]/", "pay/compensate/".
+std::string path_prefix(const Program& program, const State& state, const Frame& frame) {
+  if (frame.role == FrameRole::compensation) return state.undo[frame.slot].path + "/compensate/";
+  if (frame.role == FrameRole::custom_compensation) return "compensation/";
+  const Run* owner = state.run(frame.owner);
+  if (!owner) return "";
+  std::string prefix = state.path(program, owner->id);
+  if (frame.role == FrameRole::on_error) return prefix + "/on_error/";
+  if (frame.role == FrameRole::on_success) return prefix + "/on_success/";
+  if (frame.scoped) prefix += "[" + std::to_string(frame.slot) + "]";
+  return prefix + "/";
+}
+
+}  // namespace
+
+std::string State::path(const Program& program, RunId wanted) const {
+  const Run* at = run(wanted);
+  ensure(at != nullptr, "a path is asked of a live run");
+  return path_in(program, at->frame, at->node);
+}
+
+std::string State::path_in(const Program& program, FrameId frame_id, NodeIndex node) const {
+  const Frame* around = frame(frame_id);
+  ensure(around != nullptr, "a live run has a frame");
+  std::string text = path_prefix(program, *this, *around);
+  // The one step that undoes another goes by that one's name alone.
+  if (around->role == FrameRole::compensation && program.block(around->block).steps.size() == 1) {
+    text.pop_back();
+    return text;
+  }
+  return text + program.node(node).step->id;
+}
+
+// --- applying -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+class Applier {
+ public:
+  Applier(const Program& program, State& state, Timestamp at) : program_(program), state_(state), at_(at) {}
+
+  void operator()(const InstanceStarted& record) {
+    state_.id = record.id;
+    state_.workflow = record.workflow;
+    state_.version = record.version;
+    state_.definition = record.definition;
+    state_.correlation_id = record.correlation_id;
+    state_.parent_id = record.parent_id;
+    state_.tags = record.tags;
+    state_.input = record.input;
+    state_.variables = record.variables;
+    state_.results = Value(Object{});
+    state_.seed = record.seed;
+    state_.deadline = record.deadline;
+    state_.started = state_.changed = at_;
+    state_.state = WorkflowState::running;
+  }
+
+  void operator()(const StateChanged& record) {
+    ensure(may_follow(state_.state, record.to), "a workflow's state changes as the table says");
+    if (state_.state == WorkflowState::paused && record.to == WorkflowState::running)
+      state_.deadline = saturating_add(state_.deadline, at_ - state_.changed);
+    state_.state = record.to;
+    state_.reason = record.reason;
+    state_.changed = at_;
+    if (record.error && record.to != WorkflowState::suspended) {
+      if (!state_.failure) state_.failure = record.error;
+      state_.errors.insert(state_.errors.begin(), *record.error);
+    }
+    if (is_terminal(record.to) || record.to == WorkflowState::compensating) {
+      state_.runs.clear();
+      state_.frames.clear();
+      state_.timers.clear();
+    }
+    if (is_terminal(record.to)) state_.signals.clear();
+  }
+
+  void operator()(const FrameOpened& record) {
+    Frame& frame = state_.frames[record.frame];
+    frame.id = record.frame;
+    frame.owner = record.owner;
+    frame.block = record.block;
+    frame.role = record.role;
+    frame.slot = record.slot;
+    frame.execution = record.execution;
+    frame.locals = record.locals;
+    state_.last_frame = record.frame.value;
+    state_.last_execution = std::max(state_.last_execution, record.execution);
+    if (record.role == FrameRole::compensation) {
+      frame.scoped = true;
+      state_.undo[record.slot].state = UndoState::running;
+    } else if (record.role == FrameRole::custom_compensation) {
+      state_.custom_undo = UndoState::running;
+    } else if (record.role == FrameRole::branch) {
+      Run& owner = run(record.owner);
+      frame.scoped = program_.node(owner.node).kind->scopes_results();
+      ++owner.join.opened;
+      if (owner.state == StepState::waiting) {  // a block that runs instead of further waiting
+        owner.signal.clear();
+        owner.state = StepState::running;
+        set_timers(owner, kNever, kNever, owner.total_deadline);
+      }
+    }
+  }
+
+  void operator()(const FrameClosed& record) {
+    const Frame& frame = state_.frames.at(record.frame);
+    if (frame.role == FrameRole::branch) {
+      close_branch(run(frame.owner).join, frame, record);
+    } else {
+      const UndoState became = record.succeeded ? UndoState::done : UndoState::failed;
+      if (frame.role == FrameRole::compensation) state_.undo[frame.slot].state = became;
+      else state_.custom_undo = became;
+      if (record.error) state_.errors.push_back(*record.error);
+      ++state_.counters.compensations;
+    }
+    state_.frames.erase(record.frame);
+  }
+
+  void operator()(const StepStarted& record) {
+    Frame& around = state_.frames.at(record.frame);
+    Run& run = state_.runs[record.run];
+    run.id = record.run;
+    run.node = record.node;
+    run.frame = record.frame;
+    run.execution = around.execution;
+    run.started = at_;
+    run.state = StepState::running;
+    set_timers(run, kNever, kNever, record.total_deadline);
+    around.active = record.run;
+    ++around.next;
+    state_.last_run = record.run.value;
+  }
+
+  void operator()(const StepSkipped& record) {
+    Frame& around = state_.frames.at(record.frame);
+    ++around.next;
+    around.last = Value();
+    keep_result(around.id, record.node, Value());
+    ++state_.counters.skipped;
+    Settled settled;
+    settled.node = record.node;
+    settled.path = state_.path_in(program_, around.id, record.node);
+    settled.state = StepState::skipped;
+    settled.started = settled.ended = at_;
+    list(std::move(settled), around.id);
+  }
+
+  void operator()(const AttemptStarted& record) {
+    Run& run = this->run(record.run);
+    run.attempt = record.attempt;
+    run.state = StepState::running;
+    run.phase = Phase::working;
+    run.memo = Value();
+    run.join = Join{};
+    run.delivery = 0;
+    set_timers(run, kNever, record.deadline, run.total_deadline);
+  }
+
+  void operator()(const CallPlaced& record) {
+    Run& run = this->run(record.run);
+    run.delivery = record.delivery;
+    if (record.input) run.input = *record.input;
+    ++state_.counters.calls;
+  }
+
+  void operator()(const StepWaiting& record) {
+    Run& run = this->run(record.run);
+    run.state = StepState::waiting;
+    run.signal = record.signal;
+    set_timers(run, record.due, run.deadline, run.total_deadline);
+  }
+
+  void operator()(const Noted& record) { run(record.run).memo = record.memo; }
+
+  void operator()(const StepRetrying& record) {
+    Run& run = this->run(record.run);
+    run.state = StepState::retrying;
+    run.error = record.error;
+    run.delivery = 0;
+    run.signal.clear();
+    drop_frames(run);
+    set_timers(run, record.due, kNever, run.total_deadline);
+    ++state_.counters.retries;
+  }
+
+  void operator()(const StepFaulted& record) {
+    Run& run = this->run(record.run);
+    run.state = StepState::running;
+    run.error = record.error;
+    run.phase = program_.node(run.node).on_error != kNoBlock ? Phase::handling : Phase::parked;
+    run.delivery = 0;
+    run.signal.clear();
+    drop_frames(run);
+    set_timers(run, kNever, kNever, kNever);
+  }
+
+  void operator()(const StepSucceeded& record) {
+    Run& run = this->run(record.run);
+    run.state = StepState::running;
+    run.phase = Phase::succeeded;
+    run.result = record.result;
+    run.writes = record.writes;
+    run.delivery = 0;
+    drop_frames(run);
+    set_timers(run, kNever, kNever, kNever);
+  }
+
+  void operator()(const StepSettled& record) {
+    Run& run = this->run(record.run);
+    const StepNode& node = program_.node(run.node);
+    Frame& around = state_.frames.at(run.frame);
+    const bool completed = record.state == StepState::completed;
+    std::string path = state_.path(program_, run.id);
+
+    for (const auto& [name, value] : record.writes) {
+      const Status set = state_.variables.set_path(name, value);
+      ensure(set.has_value(), "the variables a step sets were tried before they were recorded");
+    }
+    if (completed || record.tolerated || record.state == StepState::skipped) {
+      around.last = record.result;
+      keep_result(around.id, run.node, record.result);
+    } else {
+      around.error = record.error;
+    }
+    if (record.error && (completed || record.tolerated)) state_.errors.push_back(*record.error);
+    if (completed && node.compensate != kNoBlock && around.role != FrameRole::compensation) push_undo(run, path, record);
+
+    count(record.state);
+    Settled settled{run.id, run.node, std::move(path), record.state, run.attempt, run.started, at_, record.error};
+    around.active = kNoRun;
+    const FrameId frame = around.id;
+    drop_frames(run);
+    set_timers(run, kNever, kNever, kNever);
+    state_.runs.erase(record.run);
+    list(std::move(settled), frame);
+  }
+
+  void operator()(const SignalReceived& record) { state_.signals[record.name].push_back(record.payload); }
+
+  void operator()(const SignalTaken& record) {
+    auto& queue = state_.signals.at(record.name);
+    queue.pop_front();
+    if (queue.empty()) state_.signals.erase(record.name);
+  }
+
+ private:
+  Run& run(RunId id) { return state_.runs.at(id); }
+
+  static void close_branch(Join& join, const Frame& frame, const FrameClosed& record) {
+    record.succeeded ? ++join.succeeded : ++join.failed;
+    join.stop = join.stop || record.stop;
+    if (record.error) join.errors.emplace_back(frame.slot, *record.error);
+    if (!record.keep || !record.succeeded) return;
+    Array& values = join.values.mutable_array();
+    if (values.size() <= frame.slot) values.resize(frame.slot + 1);
+    values[frame.slot] = record.value;
+  }
+
+  void set_timers(Run& run, Timestamp due, Timestamp deadline, Timestamp total_deadline) {
+    if (const Timestamp before = run.next_timer(); before != kNever) state_.timers.erase({before, run.id});
+    run.due = due;
+    run.deadline = deadline;
+    run.total_deadline = total_deadline;
+    if (const Timestamp after = run.next_timer(); after != kNever) state_.timers.emplace(after, run.id);
+  }
+
+  void keep_result(FrameId frame, NodeIndex node, const Value& result) {
+    const FrameId scope = state_.results_scope(frame);
+    Value& results = scope == kNoFrame ? state_.results : state_.frames.at(scope).results;
+    results.set(program_.node(node).step->id, result);
+  }
+
+  /// Frames of a run go with it; the runs in them have settled before.
+  void drop_frames(const Run& run) {
+    if (run.join.open() == 0 && run.phase == Phase::working) return;  // it has none; looking costs a walk over all
+    std::erase_if(state_.frames, [&](const auto& each) { return each.second.owner == run.id; });
+  }
+
+  void push_undo(const Run& run, const std::string& path, const StepSettled& record) {
+    Undo undo;
+    undo.node = run.node;
+    undo.path = path;
+    undo.execution = run.execution;
+    if (const Value* data = run.input.find("data")) undo.input = *data;
+    undo.result = record.result;
+    for (const Frame* at = state_.frame(run.frame); at != nullptr;) {
+      if (at->locals.is_object())
+        for (const auto& [name, value] : at->locals.as_object())
+          if (!undo.locals.find(name)) undo.locals.set(name, value);
+      const Run* owner = state_.run(at->owner);
+      at = owner ? state_.frame(owner->frame) : nullptr;
+    }
+    state_.undo.push_back(std::move(undo));
+  }
+
+  void count(StepState became) {
+    Counters& counters = state_.counters;
+    switch (became) {
+      case StepState::completed: ++counters.completed; break;
+      case StepState::skipped: ++counters.skipped; break;
+      case StepState::cancelled: ++counters.cancelled; break;
+      default: ++counters.failed; break;
+    }
+  }
+
+  void list(Settled settled, FrameId frame) {
+    if (state_.settled.size() >= State::kSettledKept && state_.results_scope(frame) != kNoFrame) return;
+    state_.settled.push_back(std::move(settled));
+  }
+
+  const Program& program_;
+  State& state_;
+  Timestamp at_;
+};
+
+}  // namespace
+
+void apply(const Program& program, State& state, const Record& record) {
+  std::visit(Applier(program, state, record.at), record.body);
+  ++state.seq;
+}
+
+void restore_derived(State& state) {
+  state.timers.clear();
+  for (const auto& [id, run] : state.runs)
+    if (run.next_timer() != kNever) state.timers.emplace(run.next_timer(), id);
+}
+
+}  // namespace mapflow::kernel

@@ -1,0 +1,196 @@
+// The state of one instance, and the one door through which facts enter it.
+//
+// Live running and recovery both call `apply`, so they cannot drift apart: replaying an instance's records gives
+// exactly the state it had (tested by the simulator after every commit).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "kernel/ids.h"
+#include "kernel/program.h"
+#include "kernel/record.h"
+#include "model/state.h"
+#include "value/value.h"
+
+namespace mapflow::kernel {
+
+/// What became of the blocks that a run opened.
+struct Join {
+  std::uint32_t opened = 0;
+  std::uint32_t succeeded = 0;
+  std::uint32_t failed = 0;
+  bool stop = false;
+  Value values;                      ///< array by slot of what was collected; absent slots are null
+  std::vector<std::pair<std::uint32_t, Error>> errors;  ///< by slot
+  std::uint32_t closed() const { return succeeded + failed; }
+  std::uint32_t open() const { return opened - closed(); }
+  template <class A> void fields(A& a) {
+    a("opened", opened); a("succeeded", succeeded); a("failed", failed); a("stop", stop); a("values", values);
+    a("errors", errors);
+  }
+};
+
+/// Where a run stands between its own work and its hooks.
+enum class Phase : std::uint8_t { working, handling, succeeded, parked };
+
+/// A step being executed.
+struct Run {
+  RunId id;
+  NodeIndex node;
+  FrameId frame;
+  StepState state = StepState::pending;
+  Phase phase = Phase::working;
+  std::uint32_t attempt = 0;
+  std::uint32_t delivery = 0;         ///< of the call in flight; 0: none is
+  std::uint32_t execution = 1;
+  Timestamp started{};
+  Timestamp due = kNever;             ///< retry or wait
+  Timestamp deadline = kNever;        ///< of the attempt
+  Timestamp total_deadline = kNever;  ///< of all attempts
+  std::string signal;                 ///< waited for
+  Value input;                        ///< of the call: {target, action, data, headers, priority}
+  Value memo;                         ///< the kind's own facts
+  Value result;                       ///< in phase succeeded
+  std::vector<std::pair<std::string, Value>> writes;  ///< in phase succeeded
+  std::optional<Error> error;         ///< of the last attempt that failed
+  Join join;
+  template <class A> void fields(A& a) {
+    a("id", id); a("node", node); a("frame", frame); a("state", state); a("phase", phase); a("attempt", attempt);
+    a("delivery", delivery); a("execution", execution); a("started", started); a("due", due); a("deadline", deadline);
+    a("total_deadline", total_deadline); a("signal", signal); a("input", input); a("memo", memo); a("result", result);
+    a("writes", writes); a("error", error); a("join", join);
+  }
+  Timestamp next_timer() const { return std::min({due, deadline, total_deadline}); }
+};
+
+/// A block being executed.
+struct Frame {
+  FrameId id;
+  RunId owner;
+  BlockIndex block;
+  FrameRole role = FrameRole::branch;
+  std::uint32_t slot = 0;
+  std::uint32_t execution = 1;
+  std::uint32_t next = 0;             ///< position of the step that starts next
+  RunId active = kNoRun;              ///< the step that runs now
+  Value last;                         ///< result of the step before
+  std::optional<Error> error;         ///< of the step that failed it
+  Value locals;
+  bool scoped = false;                ///< keeps its steps' results to itself (an iteration, a compensation)
+  Value results;                      ///< of its steps, when scoped
+  template <class A> void fields(A& a) {
+    a("id", id); a("owner", owner); a("block", block); a("role", role); a("slot", slot); a("execution", execution);
+    a("next", next); a("active", active); a("last", last); a("error", error); a("locals", locals); a("scoped", scoped);
+    a("results", results);
+  }
+};
+
+/// A completed step that can be undone.
+enum class UndoState : std::uint8_t { due, running, done, failed };
+struct Undo {
+  NodeIndex node;
+  std::string path;
+  std::uint32_t execution = 1;
+  UndoState state = UndoState::due;
+  Value input;
+  Value result;
+  Value locals;
+  template <class A> void fields(A& a) {
+    a("node", node); a("path", path); a("execution", execution); a("state", state); a("input", input);
+    a("result", result); a("locals", locals);
+  }
+};
+
+/// A step that is over, for people who look at the instance.
+struct Settled {
+  RunId run;                          ///< kNoRun: skipped without being started
+  NodeIndex node;
+  std::string path;
+  StepState state = StepState::completed;
+  std::uint32_t attempt = 0;
+  Timestamp started{};
+  Timestamp ended{};
+  std::optional<Error> error;
+  template <class A> void fields(A& a) {
+    a("run", run); a("node", node); a("path", path); a("state", state); a("attempt", attempt); a("started", started);
+    a("ended", ended); a("error", error);
+  }
+};
+
+struct Counters {
+  std::uint64_t completed = 0, failed = 0, skipped = 0, cancelled = 0, retries = 0, calls = 0, compensations = 0;
+  template <class A> void fields(A& a) {
+    a("completed", completed); a("failed", failed); a("skipped", skipped); a("cancelled", cancelled);
+    a("retries", retries); a("calls", calls); a("compensations", compensations);
+  }
+};
+
+struct State {
+  /// At most this many finished steps are listed one by one; iterations of a longer loop are only counted.
+  static constexpr std::size_t kSettledKept = 2000;
+
+  std::uint64_t seq = 0;              ///< records applied
+  std::string id, workflow, version, definition, correlation_id, parent_id;
+  std::vector<std::string> tags;
+  WorkflowState state = WorkflowState::pending;
+  std::string reason;                 ///< of the last change of state
+  Timestamp started{};
+  Timestamp changed{};                ///< last change of state
+  Timestamp deadline = kNever;
+  std::uint64_t seed = 0;
+  Value input;
+  Value variables;
+  Value results;
+  std::vector<Error> errors;
+  std::optional<Error> failure;       ///< why it is being compensated, or ended unhappily
+  std::map<std::string, std::deque<Value>> signals;  ///< received and not yet taken
+  std::map<RunId, Run> runs;
+  std::map<FrameId, Frame> frames;
+  std::vector<Undo> undo;             ///< in the order of completion
+  UndoState custom_undo = UndoState::due;  ///< of the workflow's compensation_steps, with strategy custom
+  std::vector<Settled> settled;
+  Counters counters;
+  std::uint32_t last_run = 0;
+  std::uint32_t last_frame = 0;
+  std::uint32_t last_execution = 1;
+  template <class A> void fields(A& a) {
+    a("seq", seq); a("id", id); a("workflow", workflow); a("version", version); a("definition", definition);
+    a("correlation_id", correlation_id); a("parent_id", parent_id); a("tags", tags); a("state", state); a("reason", reason);
+    a("started", started); a("changed", changed); a("deadline", deadline); a("seed", seed); a("input", input);
+    a("variables", variables); a("results", results); a("errors", errors); a("failure", failure); a("custom_undo", custom_undo);
+    a("signals", signals); a("runs", runs); a("frames", frames); a("undo", undo); a("settled", settled);
+    a("counters", counters); a("last_run", last_run); a("last_frame", last_frame); a("last_execution", last_execution);
+  }
+
+  // Derived from the above, so neither stored nor compared.
+  std::set<std::pair<Timestamp, RunId>> timers;  ///< next_timer() of every run that has one
+
+  /// When this instance next wants a Tick; kNever while it is held or has nothing due.
+  Timestamp wake_at() const;
+  const Run* run(RunId id) const;
+  const Frame* frame(FrameId id) const;
+  /// "fan/pack" or "each[3]/fetch", "pay/compensate": the chain of step ids down to this run.
+  std::string path(const Program& program, RunId run) const;
+  /// The same for a step that is, or would be, executed in `frame`.
+  std::string path_in(const Program& program, FrameId frame, NodeIndex node) const;
+  /// The frame that keeps the results of the steps in `frame`; kNoFrame when the instance itself does.
+  FrameId results_scope(FrameId frame) const;
+};
+
+/// Takes a fact in. The record must be one that `decide` made for this state (or that was, when it was first applied):
+/// anything else is a bug, or corruption that the log's checksums should have caught.
+void apply(const Program& program, State& state, const Record& record);
+
+/// Rebuilds what is derived, after the other members were read back from a snapshot.
+void restore_derived(State& state);
+
+}  // namespace mapflow::kernel

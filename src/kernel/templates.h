@@ -1,0 +1,75 @@
+// Values with templates inside, and the names that templates of a workflow see.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "jinja/jinja.h"
+#include "kernel/ids.h"
+#include "value/value.h"
+
+namespace mapflow::kernel {
+
+struct State;
+class Program;
+
+/// Marks the text that stands for a secret until the dispatcher replaces it; a private-use code point, so that no
+/// honest text contains it by accident.
+inline constexpr std::string_view kSecretMarker = "\xEF\xBF\xB9";  // U+FFF9
+/// The text that stands for secret `name`: marker, name, marker.
+std::string secret_token(std::string_view name);
+
+/// The options of every template in a workflow: strict, data-first, secrets opaque.
+jinja::Options workflow_template_options();
+
+/// JSON in which any text may be a template, compiled.
+class ValueTemplate {
+ public:
+  ValueTemplate() = default;  ///< renders to null
+  /// Compiles every text of `value` that holds a template. `place` finds the place of a dotted part, for errors.
+  static Result<ValueTemplate> compile(const Value& value, const jinja::Environment& environment,
+                                       const std::function<Location(const std::string& part)>& place);
+  Result<Value> render(const jinja::Scope& scope) const;
+  /// Whether it holds no template at all, so that it always renders to the same.
+  bool constant() const { return !node_; }
+
+ private:
+  struct Node;
+  Value fixed_;                        // the value, when node_ is null
+  std::shared_ptr<const Node> node_;
+};
+
+/// Whether a text holds a template at all.
+bool has_template(std::string_view text);
+/// Strips one enclosing `{{ … }}`, when the text is exactly that; else gives it back as it is.
+std::string_view bare_expression(std::string_view text);
+
+/// The names seen where a step stands: names of the blocks around it, then `results errors workflow instance step
+/// secrets`, then the instance's variables.
+class NameScope final : public jinja::Scope {
+ public:
+  /// `run` may be kNoRun (a step's `when` is asked before the step exists). `variables` replaces the instance's.
+  NameScope(const Program& program, const State& state, FrameId frame, RunId run, const Value* variables = nullptr)
+      : program_(program), state_(state), frame_(frame), run_(run), variables_(variables) {}
+
+  const Value* find(std::string_view name) const override;
+  std::vector<std::string> names() const override;
+
+ private:
+  const Value* keep(Value value) const;
+  Value visible_results() const;
+
+  const Program& program_;
+  const State& state_;
+  FrameId frame_;
+  RunId run_;
+  const Value* variables_;
+  mutable std::deque<Value> made_;  // values that exist only for this render; a deque keeps them in place
+};
+
+}  // namespace mapflow::kernel

@@ -1,0 +1,109 @@
+// One decision in the making. Internal to the kernel: decide() makes a Machine, feeds it one input and takes its commit.
+//
+// The work is spread over three files, one idea each:
+//   machine.cpp       inputs: what start, a reply, the clock, a signal and people's requests mean; the agenda
+//   lifecycle.cpp     a step's way from started to settled: attempts, calls, failures, hooks; frames that advance
+//   compensation.cpp  an instance's end: completed, or cancelled and undone
+#pragma once
+
+#include <deque>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "kernel/machine.h"
+#include "kernel/step_kind.h"
+
+namespace mapflow::kernel {
+
+class Machine {
+ public:
+  Machine(const Program& program, State& state, Timestamp now, const DecideLimits& limits)
+      : program_(program), state_(state), now_(now), limits_(limits) {}
+
+  Commit decide(const Input& input);
+
+  const Program& program() const { return program_; }
+  const State& state() const { return state_; }
+  Timestamp now() const { return now_; }
+  const Run& run(RunId id) const;
+  const StepNode& node(const Run& run) const { return program_.node(run.node); }
+
+  /// Appends a fact and applies it: the one door.
+  template <class Body>
+  void emit(Body body) {
+    Record record{now_, RecordBody(std::move(body))};
+    if (limits_.events) commit_.events.push_back(describe(program_, state_, record));
+    apply(program_, state_, record);
+    commit_.records.push_back(std::move(record));
+  }
+
+  // --- a step's life (lifecycle.cpp) ---
+  void open_frame(RunId owner, BlockIndex block, FrameRole role, std::uint32_t slot, Value locals);
+  void place_call(RunId id, std::uint32_t delivery, std::optional<Value> request);
+  void finish(RunId id, Value result, StepScope::Writes writes);
+  void attempt_failed(RunId id, Error error);
+  void settle(RunId id, StepState state, Value result, StepScope::Writes writes, std::optional<Error> error,
+              bool tolerated = false);
+  /// Cancels every run below, and gives up the calls in flight, of `id` itself too. Its frames stay: the caller settles.
+  void cancel_below(RunId id, std::string_view reason);
+
+ private:
+  struct Advance { FrameId frame; };       ///< start the frame's next step, or close it
+  struct Attend { RunId run; };            ///< do what the run's state asks for
+  struct Undoing {};                       ///< start the next compensations, or end the instance
+  using Item = std::variant<Advance, Attend, Undoing>;
+
+  // --- inputs (machine.cpp) ---
+  void on(const Start& start);
+  void on(const CallDone& done);
+  void on(const Tick&);
+  void on(const Recover&);
+  void on(const Continue&);
+  void on(const Signal& signal);
+  void on(const Pause& pause);
+  void on(const Resume&);
+  void on(const Cancel& cancel);
+  void on(const Terminate& terminate);
+  void refuse(std::string_view what);
+  void fire_timers();
+  void attend_everything();
+  bool going() const;
+  void drain();
+  void carry_out(const Advance& item);
+  void carry_out(const Attend& item);
+  void carry_out(const Undoing&);
+
+  // --- lifecycle.cpp ---
+  void start_step(const Frame& frame, NodeIndex node);
+  void begin_attempt(RunId id);
+  void attend_working(const Run& run);
+  void close_frame(const Frame& frame);
+  void close_branch(const Frame& frame);
+  void close_hook(const Frame& frame);
+  void redeliver_calls();
+  void drop_call(const Run& run);
+  void time_out(RunId id);
+  Result<StepScope::Writes> complete_writes(const StepNode& node, const Value& result, StepScope::Writes writes) const;
+  Error located(const Run& run, Error error) const;
+  std::uint32_t execution_below(RunId owner) const;
+  double chance(std::uint64_t salt) const;
+
+  // --- compensation.cpp ---
+  void complete_instance();
+  void end_unhappily(Error error, WorkflowState outcome);
+  void cancel_everything(std::string_view reason);
+  bool has_something_to_undo() const;
+  void open_compensation(std::size_t entry);
+  void open_custom_compensation();
+  void end_compensation();
+
+  const Program& program_;
+  State& state_;
+  Timestamp now_;
+  const DecideLimits& limits_;
+  std::deque<Item> agenda_;
+  Commit commit_;
+};
+
+}  // namespace mapflow::kernel

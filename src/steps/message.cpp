@@ -1,0 +1,68 @@
+// message: sends to an agent and takes its reply. Worth the reply, or null when none is waited for.
+#include "steps/registry.h"
+
+namespace mapflow::steps {
+
+namespace {
+
+struct MessageSpec final : kernel::StepSpec {
+  kernel::ValueTemplate destination, action, data, headers, priority;
+  bool wait_for_response = true;
+};
+
+class Message final : public kernel::StepKind {
+ public:
+  const KindSchema& schema() const override {
+    static const KindSchema kSchema{
+        .name = "message",
+        .doc = "Sends a message to an agent and takes its reply.",
+        .fields = {{.name = "destination", .type = FieldType::text, .doc = "The agent's name.", .required = true},
+                   {.name = "action", .type = FieldType::text, .doc = "What the agent is asked to do."},
+                   {.name = "data", .type = FieldType::value, .doc = "What it is asked to do it with."},
+                   {.name = "headers", .type = FieldType::object, .doc = "Further texts for the transport and the agent."},
+                   {.name = "priority", .type = FieldType::choice, .doc = "How urgent it is.", .otherwise = "medium",
+                    .choices = {"low", "medium", "high", "critical"}},
+                   {.name = "wait_for_response", .type = FieldType::boolean,
+                    .doc = "false: done once the message is handed over, with null.", .otherwise = true}}};
+    return kSchema;
+  }
+
+  Result<std::unique_ptr<const kernel::StepSpec>> compile(const kernel::SpecCompiler& compiler) const override {
+    auto spec = std::make_unique<MessageSpec>();
+    MAPFLOW_ASSIGN(spec->destination, compiler.value("destination"));
+    MAPFLOW_ASSIGN(spec->action, compiler.value("action"));
+    MAPFLOW_ASSIGN(spec->data, compiler.value("data"));
+    MAPFLOW_ASSIGN(spec->headers, compiler.value("headers"));
+    MAPFLOW_ASSIGN(spec->priority, compiler.value("priority"));
+    spec->wait_for_response = compiler.boolean("wait_for_response", true);
+    return spec;
+  }
+
+  void enter(kernel::StepScope& scope) const override {
+    const auto& spec = scope.spec<MessageSpec>();
+    const auto destination = scope.render(spec.destination);
+    if (!destination) return scope.fail(destination.error());
+    if (!destination->is_text() || destination->size() == 0)
+      return scope.fail(Error(code::invalid_input, "destination came out as no agent's name"));
+    Value request(Object{});
+    const std::pair<const char*, const kernel::ValueTemplate*> parts[] = {
+        {"action", &spec.action}, {"data", &spec.data}, {"headers", &spec.headers}, {"priority", &spec.priority}};
+    for (const auto& [name, part] : parts) {
+      auto value = scope.render(*part);
+      if (!value) return scope.fail(std::move(value.error()));
+      if (!value->is_null()) request.set(name, *std::move(value));
+    }
+    if (!spec.wait_for_response) request.set("reply", false);
+    scope.call({kernel::Target::Kind::agent, std::string(destination->as_text())}, std::move(request));
+  }
+
+  void on_reply(kernel::StepScope& scope, const Reply& reply) const override {
+    scope.finish(scope.spec<MessageSpec>().wait_for_response ? reply.result : Value());
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const kernel::StepKind> make_message() { return std::make_unique<Message>(); }
+
+}  // namespace mapflow::steps

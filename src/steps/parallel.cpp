@@ -1,0 +1,147 @@
+// parallel: blocks side by side. Worth an object of what each branch was worth.
+#include <algorithm>
+
+#include "steps/registry.h"
+
+namespace mapflow::steps {
+
+namespace {
+
+struct ParallelSpec final : kernel::StepSpec {
+  std::vector<std::string> names;  // of the branches
+  std::uint32_t needed = 0;        // successes that make the step one
+  bool wait_for_all = true;
+  bool fail_fast = true;
+  std::uint32_t window = 0;        // branches at once
+};
+
+class Parallel final : public kernel::StepKind {
+ public:
+  const KindSchema& schema() const override {
+    static const KindSchema kSchema{
+        .name = "parallel",
+        .doc = "Runs several branches side by side.",
+        .fields = {{.name = "steps", .type = FieldType::branches, .doc = "Steps, or named branches `{name: [steps]}`.", .required = true},
+                   {.name = "max_concurrent", .type = FieldType::integer, .doc = "Branches at once; all when left out."},
+                   {.name = "fail_fast", .type = FieldType::boolean,
+                    .doc = "With wait_strategy all: cancel the others on the first failure.", .otherwise = true},
+                   {.name = "wait_strategy", .type = FieldType::choice_or_count,
+                    .doc = "How many branches must succeed; the rest is cancelled then.", .otherwise = "all",
+                    .choices = {"all", "any", "majority"}}},
+        .check = check};
+    return kSchema;
+  }
+
+  Result<std::unique_ptr<const kernel::StepSpec>> compile(const kernel::SpecCompiler& compiler) const override {
+    auto spec = std::make_unique<ParallelSpec>();
+    for (const Branch& branch : compiler.step().branches) {
+      spec->names.push_back(!branch.name.empty() ? branch.name : branch.steps.empty() ? "" : branch.steps.front().id);
+    }
+    const auto branches = static_cast<std::uint32_t>(spec->names.size());
+    const std::string strategy = compiler.text("wait_strategy", "all");
+    const std::int64_t count = compiler.integer("wait_strategy", 0);
+    spec->wait_for_all = count == 0 && strategy == "all";
+    spec->needed = count > 0 ? static_cast<std::uint32_t>(std::min<std::int64_t>(count, branches))
+                   : strategy == "any"      ? std::min(1u, branches)
+                   : strategy == "majority" ? branches / 2 + 1
+                                            : branches;
+    spec->fail_fast = compiler.boolean("fail_fast", true);
+    const std::int64_t window = compiler.integer("max_concurrent", branches);
+    spec->window = static_cast<std::uint32_t>(std::clamp<std::int64_t>(window, 1, std::max(branches, 1u)));
+    return spec;
+  }
+
+  void enter(kernel::StepScope& scope) const override {
+    if (scope.spec<ParallelSpec>().names.empty()) return scope.finish(Value(Object{}));
+    open_more(scope);
+  }
+
+  void on_child(kernel::StepScope& scope) const override {
+    const auto& spec = scope.spec<ParallelSpec>();
+    const kernel::Join& join = scope.run().join;
+    const auto branches = static_cast<std::uint32_t>(spec.names.size());
+    if (join.succeeded >= spec.needed) {
+      scope.cancel_children("enough branches succeeded");
+      return scope.finish(results(scope));
+    }
+    const bool hopeless = branches - join.failed < spec.needed;
+    const bool wait_on = spec.wait_for_all && !spec.fail_fast && join.closed() < branches;
+    if (hopeless && !wait_on) return scope.fail(combined_error(scope));
+    open_more(scope);
+  }
+
+  std::uint32_t blocks_expected(const kernel::Run&, const kernel::StepSpec& spec) const override {
+    return static_cast<std::uint32_t>(static_cast<const ParallelSpec&>(spec).names.size());
+  }
+
+ private:
+  static void open_more(kernel::StepScope& scope) {
+    const auto& spec = scope.spec<ParallelSpec>();
+    while (scope.run().join.open() < spec.window && scope.run().join.opened < spec.names.size()) {
+      const std::uint32_t branch = scope.run().join.opened;
+      scope.open(branch, branch);
+    }
+  }
+
+  /// Only branches that succeeded are in it: with `any` the others were cancelled.
+  static Value results(const kernel::StepScope& scope) {
+    const auto& spec = scope.spec<ParallelSpec>();
+    const kernel::Join& join = scope.run().join;
+    Object out;
+    if (!spec.wait_for_all) {
+      // Which slots were filled is told by the frames that are gone: open ones and failed ones are not in it.
+      std::vector<bool> missing(spec.names.size(), false);
+      for (const auto& [slot, error] : join.errors) missing[slot] = true;
+      for (const std::uint32_t slot : scope.open_slots()) missing[slot] = true;
+      for (std::size_t i = 0; i < join.opened; ++i)
+        if (!missing[i]) out.set(spec.names[i], value_at(join, i));
+      return Value(std::move(out));
+    }
+    for (std::size_t i = 0; i < spec.names.size(); ++i) out.set(spec.names[i], value_at(join, i));
+    return Value(std::move(out));
+  }
+
+  static Value value_at(const kernel::Join& join, std::size_t slot) {
+    return join.values.is_array() && slot < join.values.size() ? join.values.as_array()[slot] : Value();
+  }
+
+  static Error combined_error(const kernel::StepScope& scope) {
+    const auto& errors = scope.run().join.errors;
+    const Error& first = errors.front().second;
+    if (errors.size() == 1) {
+      Error error(first.code, "branch '" + scope.spec<ParallelSpec>().names[errors.front().first] + "' failed: " + first.message);
+      error.retryable = first.retryable;
+      error.cause = std::make_shared<const Error>(first);
+      return error;
+    }
+    std::string message = std::to_string(errors.size()) + " branches failed";
+    for (const auto& [slot, each] : errors)
+      message += (&each == &first ? ": '" : "; '") + scope.spec<ParallelSpec>().names[slot] + "': " + each.message;
+    Error error(first.code, std::move(message));
+    error.retryable = first.retryable;
+    error.cause = std::make_shared<const Error>(first);
+    return error;
+  }
+
+  static void check(const Step& step, Diagnostics& found) {
+    std::vector<std::string> names;
+    for (const Branch& branch : step.branches) {
+      const std::string& name = !branch.name.empty() ? branch.name : branch.steps.empty() ? branch.name : branch.steps.front().id;
+      if (std::ranges::find(names, name) != names.end())
+        found.push_back({.code = "MF0211", .where = branch.where, .message = "two branches are called '" + name + "'"});
+      names.push_back(name);
+    }
+    const Value* count = step.fields.find("wait_strategy");
+    if (count && count->is_integer() && count->as_integer() > static_cast<std::int64_t>(names.size())) {
+      found.push_back({.code = "MF0212", .where = step.place("wait_strategy"),
+                       .message = "wait_strategy wants " + std::to_string(count->as_integer()) + " successes of only " +
+                                  std::to_string(names.size()) + " branches"});
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const kernel::StepKind> make_parallel() { return std::make_unique<Parallel>(); }
+
+}  // namespace mapflow::steps

@@ -1,0 +1,36 @@
+// sequence: a group of steps, one after the other. Worth its last step's result.
+#include "steps/registry.h"
+
+namespace mapflow::steps {
+
+namespace {
+
+class Sequence final : public kernel::StepKind {
+ public:
+  const KindSchema& schema() const override {
+    static const KindSchema kSchema{
+        .name = "sequence",
+        .doc = "Runs its steps one after the other, as one step.",
+        .fields = {{.name = "steps", .type = FieldType::steps, .doc = "The steps of the group.", .required = true}}};
+    return kSchema;
+  }
+
+  Result<std::unique_ptr<const kernel::StepSpec>> compile(const kernel::SpecCompiler&) const override {
+    return std::make_unique<kernel::StepSpec>();
+  }
+
+  void enter(kernel::StepScope& scope) const override { scope.open(0, 0); }
+
+  void on_child(kernel::StepScope& scope) const override {
+    const kernel::Join& join = scope.run().join;
+    if (join.open() > 0) return;
+    if (join.failed > 0) return scope.fail(join.errors.front().second);
+    scope.finish(join.values.as_array().front());
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const kernel::StepKind> make_sequence() { return std::make_unique<Sequence>(); }
+
+}  // namespace mapflow::steps

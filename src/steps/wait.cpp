@@ -1,0 +1,105 @@
+// wait: until time has passed or a signal comes. Costs no thread while it waits.
+#include "steps/registry.h"
+
+namespace mapflow::steps {
+
+namespace {
+
+struct WaitSpec final : kernel::StepSpec {
+  kernel::ValueTemplate duration, until;
+  bool by_duration = false, by_time = false;
+  kernel::ValueTemplate signal;
+  bool on_timeout = false;
+};
+
+Result<Duration> read_duration(const Value& value) {
+  if (value.is_number()) return duration_from_seconds(value.as_double());
+  if (value.is_text()) return parse_duration(value.as_text());
+  return fail(code::invalid_input, "a duration is a number of seconds or a text like 10s, not a " + std::string(to_string(value.type())));
+}
+
+class Wait final : public kernel::StepKind {
+ public:
+  const KindSchema& schema() const override {
+    static const KindSchema kSchema{
+        .name = "wait",
+        .doc = "Waits for time to pass or for a signal.",
+        .fields = {{.name = "duration", .type = FieldType::duration, .doc = "Waits this long."},
+                   {.name = "until", .type = FieldType::text, .doc = "Waits until this time (RFC 3339)."},
+                   {.name = "signal", .type = FieldType::text,
+                    .doc = "Waits for a signal of this name; its payload is the result. Earlier signals count."},
+                   {.name = "on_timeout", .type = FieldType::steps,
+                    .doc = "Runs when `timeout` passes first; the workflow goes on after it."}},
+        .check = check};
+    return kSchema;
+  }
+
+  Result<std::unique_ptr<const kernel::StepSpec>> compile(const kernel::SpecCompiler& compiler) const override {
+    auto spec = std::make_unique<WaitSpec>();
+    spec->by_duration = compiler.field("duration") != nullptr;
+    spec->by_time = compiler.field("until") != nullptr;
+    MAPFLOW_ASSIGN(spec->duration, compiler.value("duration"));
+    MAPFLOW_ASSIGN(spec->until, compiler.value("until"));
+    MAPFLOW_ASSIGN(spec->signal, compiler.value("signal"));
+    spec->on_timeout = !compiler.step().branches.empty();
+    return spec;
+  }
+
+  void enter(kernel::StepScope& scope) const override {
+    const auto& spec = scope.spec<WaitSpec>();
+    if (spec.by_duration || spec.by_time) {
+      const auto due = spec.by_duration ? after_duration(scope, spec) : at_time(scope, spec);
+      if (!due) return scope.fail(due.error());
+      return *due <= scope.now() ? scope.finish(Value()) : scope.wait(*due);
+    }
+    const auto signal = scope.render(spec.signal);
+    if (!signal) return scope.fail(signal.error());
+    if (!signal->is_text()) return scope.fail(Error(code::invalid_input, "the name of a signal is a text"));
+    const std::string name(signal->as_text());
+    if (auto payload = scope.take_signal(name)) return scope.finish(*std::move(payload));
+    scope.wait(kNever, name);
+  }
+
+  bool on_timeout(kernel::StepScope& scope) const override {
+    if (!scope.spec<WaitSpec>().on_timeout) return false;
+    scope.open(0, 0);
+    return true;
+  }
+
+  /// Only on_timeout's block can end here. What it was worth does not matter: the wait is over without a payload.
+  void on_child(kernel::StepScope& scope) const override {
+    const kernel::Join& join = scope.run().join;
+    if (join.open() > 0) return;
+    if (join.failed > 0) return scope.fail(join.errors.front().second);
+    scope.finish(Value());
+  }
+
+ private:
+  static Result<Timestamp> after_duration(const kernel::StepScope& scope, const WaitSpec& spec) {
+    MAPFLOW_ASSIGN(const Value value, scope.render(spec.duration));
+    MAPFLOW_ASSIGN(const Duration span, read_duration(value));
+    return saturating_add(scope.now(), span);
+  }
+
+  static Result<Timestamp> at_time(const kernel::StepScope& scope, const WaitSpec& spec) {
+    MAPFLOW_ASSIGN(const Value value, scope.render(spec.until));
+    if (!value.is_text()) return fail(code::invalid_input, "until is a time like 2026-12-01T00:00:00Z");
+    return parse_timestamp(value.as_text());
+  }
+
+  static void check(const Step& step, Diagnostics& found) {
+    int ways = 0;
+    for (const char* way : {"duration", "until", "signal"}) ways += step.fields.find(way) != nullptr ? 1 : 0;
+    if (ways != 1)
+      found.push_back({.code = "MF0215", .where = step.where, .message = "a wait needs exactly one of duration, until and signal"});
+    if (!step.branches.empty() && !step.timeout)
+      found.push_back({.severity = Severity::warning, .code = "MF0216", .where = step.place("on_timeout"),
+                       .message = "on_timeout never runs: the step has no timeout"});
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<const kernel::StepKind> make_wait() { return std::make_unique<Wait>(); }
+
+}  // namespace mapflow::steps
