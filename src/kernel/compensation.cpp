@@ -9,10 +9,7 @@ void Machine::cancel_everything(std::string_view reason) {
   std::vector<RunId> roots;
   for (const auto& [id, frame] : state_.frames)
     if (frame.owner == kNoRun && frame.active != kNoRun) roots.push_back(frame.active);
-  for (const RunId root : roots) {
-    cancel_below(root, reason);
-    settle(root, StepState::cancelled, Value(), {}, located(run(root), Error(code::cancelled, "cancelled: " + std::string(reason))));
-  }
+  for (const RunId root : roots) cancel(root, reason);
 }
 
 bool Machine::has_something_to_undo() const {

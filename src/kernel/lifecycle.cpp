@@ -295,20 +295,23 @@ void Machine::time_out(RunId id) {
   const bool altogether = run.total_deadline <= now_;
   StepScope scope(*this, id);
   if (!altogether && node.kind->on_timeout(scope)) return;
+  drop_call(run);
   const Duration allowed = (altogether ? node.step->total_timeout : node.step->timeout).value_or(Duration(0));
   attempt_failed(id, Error(code::timeout, (altogether ? "all attempts together took longer than " : "took longer than ") +
                                               format_duration(allowed)));
 }
 
 void Machine::cancel_below(RunId id, std::string_view reason) {
-  drop_call(run(id));
   std::vector<RunId> below;
   for (const auto& [frame_id, frame] : state_.frames)
     if (frame.owner == id && frame.active != kNoRun) below.push_back(frame.active);
-  for (const RunId child : below) {
-    cancel_below(child, reason);
-    settle(child, StepState::cancelled, Value(), {}, located(run(child), Error(code::cancelled, "cancelled: " + std::string(reason))));
-  }
+  for (const RunId child : below) cancel(child, reason);
+}
+
+void Machine::cancel(RunId id, std::string_view reason) {
+  drop_call(run(id));
+  cancel_below(id, reason);
+  settle(id, StepState::cancelled, Value(), {}, located(run(id), Error(code::cancelled, "cancelled: " + std::string(reason))));
 }
 
 }  // namespace mapflow::kernel

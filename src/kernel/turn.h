@@ -45,8 +45,9 @@ class Machine {
   void attempt_failed(RunId id, Error error);
   void settle(RunId id, StepState state, Value result, StepScope::Writes writes, std::optional<Error> error,
               bool tolerated = false);
-  /// Cancels every run below, and gives up the calls in flight, of `id` itself too. Its frames stay: the caller settles.
+  /// Cancels every run below, and gives up their calls in flight. The frames stay until the caller settles `id`.
   void cancel_below(RunId id, std::string_view reason);
+  void cancel(RunId id, std::string_view reason);
 
  private:
   struct Advance { FrameId frame; };       ///< start the frame's next step, or close it

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "model/definition.h"
@@ -37,13 +38,37 @@ enum class FieldType : std::uint8_t {
   cases,         ///< a list of `{when, steps}`: a Branch each
 };
 
+/// What a field's value is to the rest of the definition: what the validator looks for in it.
+enum class FieldMeaning : std::uint8_t {
+  plain,
+  condition,   ///< decides something, so an expression that never changes is a slip
+  agent,       ///< the name of an agent
+  workflow,    ///< the id of a workflow
+  local,       ///< a name that the step's own blocks see, and `<name>_index` with it
+  variables,   ///< an object whose keys are variables that the step sets
+};
+
+/// One field. Written as FieldSpec("action", FieldType::text, "What the agent is asked to do.").needed().
 struct FieldSpec {
+  FieldSpec(std::string name, FieldType type, std::string doc) : name(std::move(name)), type(type), doc(std::move(doc)) {}
+  FieldSpec&& needed() && { required = true; return std::move(*this); }
+  FieldSpec&& by_default(Value value) && { otherwise = std::move(value); return std::move(*this); }
+  FieldSpec&& one_of(std::vector<std::string> names) && { choices = std::move(names); return std::move(*this); }
+  FieldSpec&& means(FieldMeaning what) && { meaning = what; return std::move(*this); }
+  FieldSpec&& asked_after_blocks() && { after_blocks = true; return std::move(*this); }
+  FieldSpec&& run_many_times() && { repeated = true; return std::move(*this); }
+  FieldSpec&& seeing(std::vector<std::string> others) && { names = std::move(others); return std::move(*this); }
+
   std::string name;
-  FieldType type = FieldType::value;
+  FieldType type;
   std::string doc;                    ///< one sentence, for the reference and for editors
   bool required = false;
-  Value otherwise{};                  ///< the default, for the reference and for readers of the field
-  std::vector<std::string> choices{};
+  Value otherwise;                    ///< the default, for the reference and for readers of the field
+  std::vector<std::string> choices;
+  FieldMeaning meaning = FieldMeaning::plain;
+  bool after_blocks = false;          ///< evaluated after one of the step's blocks ended: sees its names and results
+  bool repeated = false;              ///< holds steps that run many times: their results are seen only among them
+  std::vector<std::string> names;     ///< names that templates in this field see beside the usual ones
 };
 
 struct KindSchema {
@@ -51,7 +76,7 @@ struct KindSchema {
   std::string doc;
   std::vector<FieldSpec> fields;
   /// What the table cannot say ("exactly one of duration, until, condition, signal"). Adds to `found`; may be empty.
-  std::function<void(const Step& step, Diagnostics& found)> check{};
+  std::function<void(const Step& step, Diagnostics& found)> check;
 
   const FieldSpec* field(std::string_view wanted) const;
 };

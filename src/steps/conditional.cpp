@@ -17,15 +17,7 @@ struct ConditionalSpec final : kernel::StepSpec {
 class Conditional final : public kernel::StepKind {
  public:
   const KindSchema& schema() const override {
-    static const KindSchema kSchema{
-        .name = "conditional",
-        .doc = "Runs one of several blocks, by condition.",
-        .fields = {{.name = "condition", .type = FieldType::expression, .doc = "Decides between if_true and if_false."},
-                   {.name = "if_true", .type = FieldType::steps, .doc = "Runs when the condition holds."},
-                   {.name = "if_false", .type = FieldType::steps, .doc = "Runs when it does not."},
-                   {.name = "switch", .type = FieldType::cases, .doc = "Cases tried in order; the first that holds runs."},
-                   {.name = "otherwise", .type = FieldType::steps, .doc = "Runs when no case of the switch holds."}},
-        .check = check};
+    static const KindSchema kSchema = describe();
     return kSchema;
   }
 
@@ -71,12 +63,27 @@ class Conditional final : public kernel::StepKind {
   }
 
  private:
+  static KindSchema describe() {
+    KindSchema schema;
+    schema.name = "conditional";
+    schema.doc = "Runs one of several blocks, by condition.";
+    schema.fields.push_back(
+        FieldSpec("condition", FieldType::expression, "Decides between if_true and if_false.").means(FieldMeaning::condition));
+    schema.fields.push_back(FieldSpec("if_true", FieldType::steps, "Runs when the condition holds."));
+    schema.fields.push_back(FieldSpec("if_false", FieldType::steps, "Runs when it does not."));
+    schema.fields.push_back(FieldSpec("switch", FieldType::cases, "Cases tried in order; the first that holds runs."));
+    schema.fields.push_back(FieldSpec("otherwise", FieldType::steps, "Runs when no case of the switch holds."));
+    schema.check = check;
+    return schema;
+  }
+
   static void check(const Step& step, Diagnostics& found) {
     const bool by_condition = step.fields.find("condition") != nullptr;
     bool by_switch = false;
     for (const Branch& branch : step.branches) by_switch = by_switch || branch.role == "switch";
     if (by_condition == by_switch) {
-      found.push_back({.code = "MF0210", .where = step.where,
+      found.push_back({.code = "MF0210",
+                       .where = step.where,
                        .message = by_condition ? "a conditional has either a condition or a switch, not both"
                                                : "a conditional needs a condition or a switch"});
     }

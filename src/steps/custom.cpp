@@ -13,11 +13,7 @@ struct CustomSpec final : kernel::StepSpec {
 class Custom final : public kernel::StepKind {
  public:
   const KindSchema& schema() const override {
-    static const KindSchema kSchema{
-        .name = "custom",
-        .doc = "Calls a handler that the embedding program registered by name.",
-        .fields = {{.name = "handler", .type = FieldType::name, .doc = "The handler's name.", .required = true},
-                   {.name = "input", .type = FieldType::value, .doc = "What the handler is given."}}};
+    static const KindSchema kSchema = describe();
     return kSchema;
   }
 
@@ -33,6 +29,16 @@ class Custom final : public kernel::StepKind {
     auto input = scope.render(spec.input);
     if (!input) return scope.fail(std::move(input.error()));
     scope.call({kernel::Target::Kind::handler, spec.handler}, object({{"data", *std::move(input)}}));
+  }
+
+ private:
+  static KindSchema describe() {
+    KindSchema schema;
+    schema.name = "custom";
+    schema.doc = "Calls a handler that the embedding program registered by name.";
+    schema.fields.push_back(FieldSpec("handler", FieldType::name, "The handler's name.").needed());
+    schema.fields.push_back(FieldSpec("input", FieldType::value, "What the handler is given."));
+    return schema;
   }
 };
 

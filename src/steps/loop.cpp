@@ -23,25 +23,7 @@ struct LoopSpec final : kernel::StepSpec {
 class Loop final : public kernel::StepKind {
  public:
   const KindSchema& schema() const override {
-    static const KindSchema kSchema{
-        .name = "loop",
-        .doc = "Runs its body for every item, or while a condition holds.",
-        .fields =
-            {{.name = "items", .type = FieldType::items, .doc = "A list, an object (its items are {key, value}) or a count (0 … n-1)."},
-             {.name = "while", .type = FieldType::expression, .doc = "Goes on while this holds; asked before each iteration."},
-             {.name = "until", .type = FieldType::expression, .doc = "Stops once this holds; asked after each iteration."},
-             {.name = "loop_var", .type = FieldType::name, .doc = "The name the body knows its item by; `<name>_index` is its number.",
-              .otherwise = "item"},
-             {.name = "body", .type = FieldType::steps, .doc = "The steps of one iteration.", .required = true},
-             {.name = "max_concurrent", .type = FieldType::integer, .doc = "Iterations at once.", .otherwise = 1},
-             {.name = "fail_fast", .type = FieldType::boolean, .doc = "Fail on the first failed iteration.", .otherwise = true},
-             {.name = "collect", .type = FieldType::expression,
-              .doc = "What an iteration contributes to the result; its last step's result when left out, nothing with `none`."},
-             {.name = "break_when", .type = FieldType::expression, .doc = "Starts no further iteration once this holds after one."},
-             {.name = "max_iterations", .type = FieldType::integer, .doc = "Fails with resource_exhausted beyond so many."},
-             {.name = "on_max_iterations", .type = FieldType::choice, .doc = "`stop`: end well at max_iterations.",
-              .otherwise = "fail", .choices = {"fail", "stop"}}},
-        .check = check};
+    static const KindSchema kSchema = describe();
     return kSchema;
   }
 
@@ -59,13 +41,13 @@ class Loop final : public kernel::StepKind {
     MAPFLOW_ASSIGN(spec->until_holds, compiler.expression("until"));
     MAPFLOW_ASSIGN(spec->break_when, compiler.expression("break_when"));
     spec->collects = compiler.text("collect") != "none";
-    if (spec->collects) {
-      MAPFLOW_ASSIGN(spec->collect, compiler.expression("collect"));
-    }
+    if (spec->collects) { MAPFLOW_ASSIGN(spec->collect, compiler.expression("collect")); }
     spec->fail_fast = compiler.boolean("fail_fast", true);
     spec->stop_at_max = compiler.text("on_max_iterations") == "stop";
-    spec->window = static_cast<std::uint32_t>(std::clamp<std::int64_t>(compiler.integer("max_concurrent", 1), 1, 100'000));
-    spec->max_iterations = static_cast<std::uint32_t>(std::clamp<std::int64_t>(compiler.integer("max_iterations", 0), 0, UINT32_MAX));
+    spec->window =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(compiler.integer("max_concurrent", 1), 1, 100'000));
+    spec->max_iterations =
+        static_cast<std::uint32_t>(std::clamp<std::int64_t>(compiler.integer("max_iterations", 0), 0, UINT32_MAX));
     const std::string variable = compiler.text("loop_var", "item");
     spec->variable = variable;
     spec->index_variable = variable + "_index";
@@ -112,6 +94,43 @@ class Loop final : public kernel::StepKind {
   }
 
  private:
+  static KindSchema describe() {
+    KindSchema schema;
+    schema.name = "loop";
+    schema.doc = "Runs its body for every item, or while a condition holds.";
+    schema.fields.push_back(
+        FieldSpec("items", FieldType::items, "A list, an object (its items are {key, value}) or a count (0 … n-1)."));
+    schema.fields.push_back(
+        FieldSpec("while", FieldType::expression, "Goes on while this holds; asked before each iteration."));
+    schema.fields.push_back(
+        FieldSpec("until", FieldType::expression, "Stops once this holds; asked after each iteration.")
+            .means(FieldMeaning::condition)
+            .asked_after_blocks());
+    schema.fields.push_back(
+        FieldSpec("loop_var", FieldType::name, "The name the body knows its item by; `<name>_index` is its number.")
+            .by_default("item")
+            .means(FieldMeaning::local));
+    schema.fields.push_back(FieldSpec("body", FieldType::steps, "The steps of one iteration.").needed().run_many_times());
+    schema.fields.push_back(FieldSpec("max_concurrent", FieldType::integer, "Iterations at once.").by_default(1));
+    schema.fields.push_back(
+        FieldSpec("fail_fast", FieldType::boolean, "Fail on the first failed iteration.").by_default(true));
+    schema.fields.push_back(FieldSpec(
+        "collect", FieldType::expression,
+        "What an iteration contributes to the result; its last step's result when left out, nothing with `none`.")
+                                .asked_after_blocks());
+    schema.fields.push_back(
+        FieldSpec("break_when", FieldType::expression, "Starts no further iteration once this holds after one.")
+            .means(FieldMeaning::condition)
+            .asked_after_blocks());
+    schema.fields.push_back(
+        FieldSpec("max_iterations", FieldType::integer, "Fails with resource_exhausted beyond so many."));
+    schema.fields.push_back(FieldSpec("on_max_iterations", FieldType::choice, "`stop`: end well at max_iterations.")
+                                .by_default("fail")
+                                .one_of({"fail", "stop"}));
+    schema.check = check;
+    return schema;
+  }
+
   /// A list, a count or an object as what the loop keeps of it: a count stays a number, an object becomes pairs.
   static Result<Value> listed(Value items) {
     if (items.is_array()) return items;
@@ -121,8 +140,8 @@ class Loop final : public kernel::StepKind {
       for (const auto& [key, value] : items.as_object()) pairs.push_back(object({{"key", key}, {"value", value}}));
       return Value(std::move(pairs));
     }
-    return fail(code::invalid_input, "items is a " + std::string(to_string(items.type())) +
-                                         ", not a list, an object or a count from 0");
+    return fail(code::invalid_input,
+                "items is a " + std::string(to_string(items.type())) + ", not a list, an object or a count from 0");
   }
 
   static std::uint32_t count(const Value& items) {
@@ -176,7 +195,9 @@ class Loop final : public kernel::StepKind {
     if (!has("items") && !has("while") && !has("until"))
       found.push_back({.code = "MF0213", .where = step.where, .message = "a loop needs items, while or until"});
     if (!has("items") && has("max_concurrent"))
-      found.push_back({.severity = Severity::warning, .code = "MF0214", .where = step.place("max_concurrent"),
+      found.push_back({.severity = Severity::warning,
+                       .code = "MF0214",
+                       .where = step.place("max_concurrent"),
                        .message = "max_concurrent has no effect on a loop without items"});
   }
 };

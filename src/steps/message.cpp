@@ -13,17 +13,7 @@ struct MessageSpec final : kernel::StepSpec {
 class Message final : public kernel::StepKind {
  public:
   const KindSchema& schema() const override {
-    static const KindSchema kSchema{
-        .name = "message",
-        .doc = "Sends a message to an agent and takes its reply.",
-        .fields = {{.name = "destination", .type = FieldType::text, .doc = "The agent's name.", .required = true},
-                   {.name = "action", .type = FieldType::text, .doc = "What the agent is asked to do."},
-                   {.name = "data", .type = FieldType::value, .doc = "What it is asked to do it with."},
-                   {.name = "headers", .type = FieldType::object, .doc = "Further texts for the transport and the agent."},
-                   {.name = "priority", .type = FieldType::choice, .doc = "How urgent it is.", .otherwise = "medium",
-                    .choices = {"low", "medium", "high", "critical"}},
-                   {.name = "wait_for_response", .type = FieldType::boolean,
-                    .doc = "false: done once the message is handed over, with null.", .otherwise = true}}};
+    static const KindSchema kSchema = describe();
     return kSchema;
   }
 
@@ -58,6 +48,24 @@ class Message final : public kernel::StepKind {
 
   void on_reply(kernel::StepScope& scope, const Reply& reply) const override {
     scope.finish(scope.spec<MessageSpec>().wait_for_response ? reply.result : Value());
+  }
+
+ private:
+  static KindSchema describe() {
+    KindSchema schema;
+    schema.name = "message";
+    schema.doc = "Sends a message to an agent and takes its reply.";
+    schema.fields.push_back(FieldSpec("destination", FieldType::text, "The agent's name.").needed().means(FieldMeaning::agent));
+    schema.fields.push_back(FieldSpec("action", FieldType::text, "What the agent is asked to do."));
+    schema.fields.push_back(FieldSpec("data", FieldType::value, "What it is asked to do it with."));
+    schema.fields.push_back(FieldSpec("headers", FieldType::object, "Further texts for the transport and the agent."));
+    schema.fields.push_back(FieldSpec("priority", FieldType::choice, "How urgent it is.")
+                                .by_default("medium")
+                                .one_of({"low", "medium", "high", "critical"}));
+    schema.fields.push_back(
+        FieldSpec("wait_for_response", FieldType::boolean, "false: done once the message is handed over, with null.")
+            .by_default(true));
+    return schema;
   }
 };
 

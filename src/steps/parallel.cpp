@@ -12,23 +12,13 @@ struct ParallelSpec final : kernel::StepSpec {
   std::uint32_t needed = 0;        // successes that make the step one
   bool wait_for_all = true;
   bool fail_fast = true;
-  std::uint32_t window = 0;        // branches at once
+  std::uint32_t window = 0;  // branches at once
 };
 
 class Parallel final : public kernel::StepKind {
  public:
   const KindSchema& schema() const override {
-    static const KindSchema kSchema{
-        .name = "parallel",
-        .doc = "Runs several branches side by side.",
-        .fields = {{.name = "steps", .type = FieldType::branches, .doc = "Steps, or named branches `{name: [steps]}`.", .required = true},
-                   {.name = "max_concurrent", .type = FieldType::integer, .doc = "Branches at once; all when left out."},
-                   {.name = "fail_fast", .type = FieldType::boolean,
-                    .doc = "With wait_strategy all: cancel the others on the first failure.", .otherwise = true},
-                   {.name = "wait_strategy", .type = FieldType::choice_or_count,
-                    .doc = "How many branches must succeed; the rest is cancelled then.", .otherwise = "all",
-                    .choices = {"all", "any", "majority"}}},
-        .check = check};
+    static const KindSchema kSchema = describe();
     return kSchema;
   }
 
@@ -41,7 +31,7 @@ class Parallel final : public kernel::StepKind {
     const std::string strategy = compiler.text("wait_strategy", "all");
     const std::int64_t count = compiler.integer("wait_strategy", 0);
     spec->wait_for_all = count == 0 && strategy == "all";
-    spec->needed = count > 0 ? static_cast<std::uint32_t>(std::min<std::int64_t>(count, branches))
+    spec->needed = count > 0                ? static_cast<std::uint32_t>(std::min<std::int64_t>(count, branches))
                    : strategy == "any"      ? std::min(1u, branches)
                    : strategy == "majority" ? branches / 2 + 1
                                             : branches;
@@ -75,6 +65,24 @@ class Parallel final : public kernel::StepKind {
   }
 
  private:
+  static KindSchema describe() {
+    KindSchema schema;
+    schema.name = "parallel";
+    schema.doc = "Runs several branches side by side.";
+    schema.fields.push_back(
+        FieldSpec("steps", FieldType::branches, "Steps, or named branches `{name: [steps]}`.").needed());
+    schema.fields.push_back(FieldSpec("max_concurrent", FieldType::integer, "Branches at once; all when left out."));
+    schema.fields.push_back(
+        FieldSpec("fail_fast", FieldType::boolean, "With wait_strategy all: cancel the others on the first failure.")
+            .by_default(true));
+    schema.fields.push_back(FieldSpec("wait_strategy", FieldType::choice_or_count,
+                                      "How many branches must succeed; the rest is cancelled then.")
+                                .by_default("all")
+                                .one_of({"all", "any", "majority"}));
+    schema.check = check;
+    return schema;
+  }
+
   static void open_more(kernel::StepScope& scope) {
     const auto& spec = scope.spec<ParallelSpec>();
     while (scope.run().join.open() < spec.window && scope.run().join.opened < spec.names.size()) {
@@ -109,7 +117,8 @@ class Parallel final : public kernel::StepKind {
     const auto& errors = scope.run().join.errors;
     const Error& first = errors.front().second;
     if (errors.size() == 1) {
-      Error error(first.code, "branch '" + scope.spec<ParallelSpec>().names[errors.front().first] + "' failed: " + first.message);
+      Error error(first.code,
+                  "branch '" + scope.spec<ParallelSpec>().names[errors.front().first] + "' failed: " + first.message);
       error.retryable = first.retryable;
       error.cause = std::make_shared<const Error>(first);
       return error;
@@ -126,14 +135,17 @@ class Parallel final : public kernel::StepKind {
   static void check(const Step& step, Diagnostics& found) {
     std::vector<std::string> names;
     for (const Branch& branch : step.branches) {
-      const std::string& name = !branch.name.empty() ? branch.name : branch.steps.empty() ? branch.name : branch.steps.front().id;
+      const std::string& name = !branch.name.empty()   ? branch.name
+                                : branch.steps.empty() ? branch.name
+                                                       : branch.steps.front().id;
       if (std::ranges::find(names, name) != names.end())
         found.push_back({.code = "MF0211", .where = branch.where, .message = "two branches are called '" + name + "'"});
       names.push_back(name);
     }
     const Value* count = step.fields.find("wait_strategy");
     if (count && count->is_integer() && count->as_integer() > static_cast<std::int64_t>(names.size())) {
-      found.push_back({.code = "MF0212", .where = step.place("wait_strategy"),
+      found.push_back({.code = "MF0212",
+                       .where = step.place("wait_strategy"),
                        .message = "wait_strategy wants " + std::to_string(count->as_integer()) + " successes of only " +
                                   std::to_string(names.size()) + " branches"});
     }

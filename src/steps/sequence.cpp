@@ -8,10 +8,7 @@ namespace {
 class Sequence final : public kernel::StepKind {
  public:
   const KindSchema& schema() const override {
-    static const KindSchema kSchema{
-        .name = "sequence",
-        .doc = "Runs its steps one after the other, as one step.",
-        .fields = {{.name = "steps", .type = FieldType::steps, .doc = "The steps of the group.", .required = true}}};
+    static const KindSchema kSchema = describe();
     return kSchema;
   }
 
@@ -26,6 +23,15 @@ class Sequence final : public kernel::StepKind {
     if (join.open() > 0) return;
     if (join.failed > 0) return scope.fail(join.errors.front().second);
     scope.finish(join.values.as_array().front());
+  }
+
+ private:
+  static KindSchema describe() {
+    KindSchema schema;
+    schema.name = "sequence";
+    schema.doc = "Runs its steps one after the other, as one step.";
+    schema.fields.push_back(FieldSpec("steps", FieldType::steps, "The steps of the group.").needed());
+    return schema;
   }
 };
 

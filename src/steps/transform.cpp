@@ -18,14 +18,7 @@ struct TransformSpec final : kernel::StepSpec {
 class Transform final : public kernel::StepKind {
  public:
   const KindSchema& schema() const override {
-    static const KindSchema kSchema{
-        .name = "transform",
-        .doc = "Sets variables to what templates come out as.",
-        .fields = {{.name = "transformations", .type = FieldType::object,
-                    .doc = "Targets (dotted variables) in order; each template sees the targets before it."},
-                   {.name = "assert", .type = FieldType::expressions,
-                    .doc = "Expressions that must hold first; the step fails with invalid_input otherwise."}},
-        .check = check};
+    static const KindSchema kSchema = describe();
     return kSchema;
   }
 
@@ -69,9 +62,25 @@ class Transform final : public kernel::StepKind {
   }
 
  private:
+  static KindSchema describe() {
+    KindSchema schema;
+    schema.name = "transform";
+    schema.doc = "Sets variables to what templates come out as.";
+    schema.fields.push_back(
+        FieldSpec("transformations", FieldType::object,
+                  "Targets (dotted variables) in order; each template sees the targets before it.")
+            .means(FieldMeaning::variables));
+    schema.fields.push_back(
+        FieldSpec("assert", FieldType::expressions,
+                  "Expressions that must hold first; the step fails with invalid_input otherwise."));
+    schema.check = check;
+    return schema;
+  }
+
   static void check(const Step& step, Diagnostics& found) {
     if (!step.fields.find("transformations") && !step.fields.find("assert"))
-      found.push_back({.code = "MF0217", .where = step.where, .message = "a transform needs transformations or assert"});
+      found.push_back(
+          {.code = "MF0217", .where = step.where, .message = "a transform needs transformations or assert"});
   }
 };
 

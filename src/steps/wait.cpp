@@ -15,22 +15,14 @@ struct WaitSpec final : kernel::StepSpec {
 Result<Duration> read_duration(const Value& value) {
   if (value.is_number()) return duration_from_seconds(value.as_double());
   if (value.is_text()) return parse_duration(value.as_text());
-  return fail(code::invalid_input, "a duration is a number of seconds or a text like 10s, not a " + std::string(to_string(value.type())));
+  return fail(code::invalid_input,
+              "a duration is a number of seconds or a text like 10s, not a " + std::string(to_string(value.type())));
 }
 
 class Wait final : public kernel::StepKind {
  public:
   const KindSchema& schema() const override {
-    static const KindSchema kSchema{
-        .name = "wait",
-        .doc = "Waits for time to pass or for a signal.",
-        .fields = {{.name = "duration", .type = FieldType::duration, .doc = "Waits this long."},
-                   {.name = "until", .type = FieldType::text, .doc = "Waits until this time (RFC 3339)."},
-                   {.name = "signal", .type = FieldType::text,
-                    .doc = "Waits for a signal of this name; its payload is the result. Earlier signals count."},
-                   {.name = "on_timeout", .type = FieldType::steps,
-                    .doc = "Runs when `timeout` passes first; the workflow goes on after it."}},
-        .check = check};
+    static const KindSchema kSchema = describe();
     return kSchema;
   }
 
@@ -75,6 +67,21 @@ class Wait final : public kernel::StepKind {
   }
 
  private:
+  static KindSchema describe() {
+    KindSchema schema;
+    schema.name = "wait";
+    schema.doc = "Waits for time to pass or for a signal.";
+    schema.fields.push_back(FieldSpec("duration", FieldType::duration, "Waits this long."));
+    schema.fields.push_back(FieldSpec("until", FieldType::text, "Waits until this time (RFC 3339)."));
+    schema.fields.push_back(
+        FieldSpec("signal", FieldType::text,
+                  "Waits for a signal of this name; its payload is the result. Earlier signals count."));
+    schema.fields.push_back(
+        FieldSpec("on_timeout", FieldType::steps, "Runs when `timeout` passes first; the workflow goes on after it."));
+    schema.check = check;
+    return schema;
+  }
+
   static Result<Timestamp> after_duration(const kernel::StepScope& scope, const WaitSpec& spec) {
     MAPFLOW_ASSIGN(const Value value, scope.render(spec.duration));
     MAPFLOW_ASSIGN(const Duration span, read_duration(value));
@@ -91,9 +98,12 @@ class Wait final : public kernel::StepKind {
     int ways = 0;
     for (const char* way : {"duration", "until", "signal"}) ways += step.fields.find(way) != nullptr ? 1 : 0;
     if (ways != 1)
-      found.push_back({.code = "MF0215", .where = step.where, .message = "a wait needs exactly one of duration, until and signal"});
+      found.push_back(
+          {.code = "MF0215", .where = step.where, .message = "a wait needs exactly one of duration, until and signal"});
     if (!step.branches.empty() && !step.timeout)
-      found.push_back({.severity = Severity::warning, .code = "MF0216", .where = step.place("on_timeout"),
+      found.push_back({.severity = Severity::warning,
+                       .code = "MF0216",
+                       .where = step.place("on_timeout"),
                        .message = "on_timeout never runs: the step has no timeout"});
   }
 };
