@@ -1,9 +1,12 @@
-# mapflow_library(NAME FOLDERS… LIBRARIES…): the static library of src/NAME from all its sources.
-#   FOLDERS:   the folders of src/ it may include, as their library targets
-#   LIBRARIES: system libraries; they stay private, because each is wrapped in one place
+# mapflow_library(NAME FOLDERS… IMPLEMENTS… LIBRARIES…): the static library of src/NAME from all its sources.
+#   FOLDERS:    the folders of src/ it may include, as their library targets
+#   IMPLEMENTS: single headers of other folders that it may include as well: interfaces that it implements. Nothing is
+#               linked for them; tests/layering reads them.
+#   LIBRARIES:  system libraries; they stay private, because each is wrapped in one place
 function(mapflow_library name)
-  cmake_parse_arguments(ARG "" "" "FOLDERS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "FOLDERS;IMPLEMENTS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")  # belongs to a program
   if(NOT sources)
     return()
   endif()
@@ -15,7 +18,9 @@ function(mapflow_library name)
   target_link_libraries(mapflow_${name} PRIVATE ${ARG_LIBRARIES})
 endfunction()
 
-# mapflow_program(NAME FOLDERS… SOURCES… LIBRARIES…): one executable in the build folder's root.
+# mapflow_program(NAME FOLDERS… SOURCES… LIBRARIES…): one executable in the build folder's root. The target `programs`
+# builds all of them, and no tests.
+add_custom_target(programs)
 function(mapflow_program name)
   cmake_parse_arguments(ARG "" "" "FOLDERS;SOURCES;LIBRARIES" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -23,6 +28,7 @@ function(mapflow_program name)
     target_link_libraries(${name} PRIVATE mapflow_${folder})
   endforeach()
   target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
+  add_dependencies(programs ${name})
 endfunction()
 
 # mapflow_test(NAME FOLDERS… LIBRARIES…): the doctest program of tests/NAME, registered with ctest as NAME.
