@@ -16,17 +16,20 @@
 //      machine keeps it. Only a memory store may say less, and `durable()` tells.
 //   2. All or nothing: a commit's log blob, rows, history, truncation, definitions and inbox position appear together
 //      or not at all, also to a reader in another process.
-//   3. Order: commits of one lease take effect in the order in which commit() was called. Once one fails, every later
-//      commit of that lease fails too, until the partition is acquired anew.
+//   3. Order: commits of one lease take effect in the order in which commit() was called, and their `done`s are called
+//      in that order. Once one fails, every later commit of that lease fails too (`fenced`, the first failure as its
+//      cause), until the partition is acquired anew.
 //   4. Fencing: a commit succeeds only while its epoch is the partition's current one, checked in the same
-//      transaction as the write. Epochs of a partition only grow. A refused commit changes nothing; its error is
-//      `fenced`.
+//      transaction as the write, and that lease was not released. Epochs of a partition only grow. A refused commit
+//      changes nothing; its error is `fenced`.
 //   5. Unknown outcomes are told apart: `unavailable` means the commit may or may not be there. The owner must not
 //      guess: it acquires the partition anew and reads.
 //   6. Reads see every commit whose `done` was called before the read began.
 // Errors of any call: unavailable (try again later), corrupt (stored bytes do not read back), invalid_state (schema of
 // another version), resource_exhausted (disk full; the commit did not happen).
-// Thread safety: every call may come from any thread.
+// Thread safety: every call may come from any thread. One exception: a `done` may call commit() and the reading calls
+// only, for the other calls wait for the thread that it may be running on.
+// The destructor first carries out what is queued and calls every `done`.
 #pragma once
 
 #include <cstdint>
@@ -95,10 +98,11 @@ struct DefinitionRow {
 struct Commit {
   Lease lease;
   std::string log;                        ///< appended to the log as one entry, unless empty
-  std::vector<InstanceRow> rows;          ///< each replaces the row with its id; `conflict` if that one is of another partition
-  std::vector<HistoryChunk> history;
+  std::vector<InstanceRow> rows;          ///< of the lease's partition; each replaces the row with its id; `conflict`
+                                          ///< if that one is of another partition
+  std::vector<HistoryChunk> history;      ///< each replaces the chunk with its instance and first_seq
   std::vector<DefinitionRow> definitions; ///< kept once per hash
-  LogPosition truncate_before{};          ///< log entries below this position are dropped; 0: none
+  LogPosition truncate_before{};          ///< log entries below this position are dropped for good; 0: none
   InboxPosition inbox_through{};          ///< inbox entries up to this one are done with; 0: none
 };
 
@@ -141,12 +145,15 @@ class Store {
   virtual std::uint32_t shared_partitions() const = 0;
   /// Makes a partition of its own for one process, so that it never waits for another one's.
   virtual Result<Partition> create_private_partition() = 0;
-  /// Takes the partition under the next epoch. Errors: conflict (with retry_after) while another node's lease runs.
+  /// Takes the partition under the next epoch. Errors: conflict (with retry_after) while another node's lease runs;
+  /// not_found when there is no such partition. A node may take its own running lease anew, as after a restart.
   /// `now` and `ttl` are the caller's; a wrong clock can cost liveness, never safety.
   virtual Result<Lease> acquire(Partition partition, std::string_view node, Duration ttl, Timestamp now) = 0;
-  /// Moves the expiry on. Errors: fenced when the epoch is no longer current.
+  /// Moves the expiry on, also of an expired lease that nobody took. Errors: fenced when the epoch is no longer
+  /// current or the lease was released.
   virtual Result<Lease> renew(const Lease& lease, Duration ttl, Timestamp now) = 0;
-  /// Lets go at once, so that another node need not wait for the expiry. Letting go of a lost lease is no error.
+  /// Lets go at once, so that another node need not wait for the expiry; commits queued before it still take effect.
+  /// The lease stays listed, expired at the epoch of time. Letting go of a lost lease is no error.
   virtual Status release(const Lease& lease) = 0;
   /// Every lease ever given that is the current one of its partition, expired or not.
   virtual Result<std::vector<Lease>> leases() = 0;
@@ -162,13 +169,16 @@ class Store {
   virtual Result<InstanceRow> instance(std::string_view id) = 0;
   /// Unfinished instances of a partition with their snapshots, by id, after `after_id`: recovery reads these in pages.
   virtual Result<std::vector<InstanceRow>> unfinished(Partition partition, std::string_view after_id, std::size_t limit) = 0;
+  /// Errors: invalid_input for a cursor that did not come from a page before.
   virtual Result<InstancePage> list(const ListQuery& query) = 0;
+  /// In order of first_seq; empty when there is none.
   virtual Result<std::vector<HistoryChunk>> history(std::string_view instance) = 0;
   /// Errors: not_found.
   virtual Result<DefinitionRow> definition(std::string_view hash) = 0;
 
   // --- the durable inbox ---
   /// Leaves a command for whoever owns the partition. Durable when it returns. Positions grow; a gap is no loss.
+  /// Errors: not_found when there is no such partition.
   virtual Result<InboxPosition> post(Partition partition, std::string command) = 0;
   virtual Result<std::vector<InboxEntry>> inbox(Partition partition, InboxPosition after, std::size_t limit) = 0;
 };

@@ -1,0 +1,61 @@
+#include <fmt/format.h>
+
+#include <array>
+
+#include "persistence/memory.h"
+#include "persistence/sqlite.h"
+#include "persistence/store.h"
+
+namespace mapflow::persistence {
+namespace {
+
+/// Each opens what follows "scheme:".
+Result<std::unique_ptr<Store>> open_memory_url(std::string_view rest) {
+  if (!rest.empty())
+    return fail(code::invalid_input, fmt::format("store 'memory:{}': a memory store has no name", rest),
+                "write just 'memory:'");
+  return make_memory_store();
+}
+
+Result<std::unique_ptr<Store>> open_sqlite_url(std::string_view rest) {
+  if (rest.starts_with("//") && !rest.starts_with("///"))
+    return fail(code::invalid_input, fmt::format("store 'sqlite:{}': there is no host to name", rest),
+                fmt::format("write 'sqlite:{}'", rest.substr(2)));
+  while (rest.starts_with("//")) rest.remove_prefix(1);
+  if (rest.empty() || rest.find('\0') != rest.npos)
+    return fail(code::invalid_input, "store 'sqlite:' needs the path of a file", "write for example 'sqlite:mapflow.db'");
+  return open_sqlite(std::string(rest));
+}
+
+struct Scheme {
+  std::string_view name;
+  std::string_view form;  ///< for messages
+  Result<std::unique_ptr<Store>> (*open)(std::string_view rest);
+};
+
+/// A new backend is one line here.
+constexpr std::array kSchemes = {
+    Scheme{"memory", "memory:", open_memory_url},
+    Scheme{"sqlite", "sqlite:PATH", open_sqlite_url},
+};
+
+std::string known_forms() {
+  std::string forms;
+  for (const Scheme& scheme : kSchemes) forms += fmt::format("{}{}", forms.empty() ? "" : ", ", scheme.form);
+  return forms;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open(std::string_view url) {
+  const std::size_t colon = url.find(':');
+  if (colon == url.npos)
+    return fail(code::invalid_input, fmt::format("'{}' is not the URL of a store (known: {})", url, known_forms()),
+                url.empty() ? "" : fmt::format("did you mean 'sqlite:{}'?", url));
+  for (const Scheme& scheme : kSchemes)
+    if (url.substr(0, colon) == scheme.name) return scheme.open(url.substr(colon + 1));
+  return fail(code::invalid_input,
+              fmt::format("no kind of store is called '{}' (known: {})", url.substr(0, colon), known_forms()));
+}
+
+}  // namespace mapflow::persistence

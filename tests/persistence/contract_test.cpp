@@ -1,0 +1,72 @@
+// The contract, against every backend and against each of them behind the fault-injecting wrapper.
+#include "persistence/contract.h"
+
+#include <doctest/doctest.h>
+
+#include "persistence/faulty.h"
+#include "persistence/helpers.h"
+#include "persistence/memory.h"
+#include "persistence/sqlite.h"
+
+using namespace mapflow;
+using namespace mapflow::persistence;
+using namespace mapflow::persistence::testing;
+
+namespace {
+
+class InMemory final : public StoreUnderTest {
+ public:
+  Store& store() override { return *store_; }
+  Store& other() override { return *store_; }
+
+ private:
+  std::unique_ptr<Store> store_ = make_memory_store();
+};
+
+/// Two store objects on one file know nothing of each other, like two processes.
+class InSqlite final : public StoreUnderTest {
+ public:
+  InSqlite() : store_(*open_sqlite(folder_.path("s.db"))), other_(*open_sqlite(folder_.path("s.db"))) {}
+  Store& store() override { return *store_; }
+  Store& other() override { return *other_; }
+
+ private:
+  TemporaryFolder folder_;
+  std::unique_ptr<Store> store_, other_;
+};
+
+/// Every third `done` is late.
+class Behind final : public StoreUnderTest {
+ public:
+  explicit Behind(std::unique_ptr<StoreUnderTest> inner) : inner_(std::move(inner)) {
+    const FaultyOptions options{
+        .decide = [](const StoreOperation& operation) {
+          return StoreDecision{.delay = Duration(operation.number % 3 == 0 ? 1 : 0)};
+        },
+        .schedule = [](Duration, std::move_only_function<void()> function) { function(); }};
+    store_ = make_faulty_store({std::shared_ptr<Store>(), &inner_->store()}, options);
+    other_ = make_faulty_store({std::shared_ptr<Store>(), &inner_->other()}, options);
+  }
+  Store& store() override { return *store_; }
+  Store& other() override { return *other_; }
+
+ private:
+  std::unique_ptr<StoreUnderTest> inner_;
+  std::unique_ptr<Store> store_, other_;
+};
+
+template <class Tested>
+std::unique_ptr<StoreUnderTest> fresh() {
+  return std::make_unique<Tested>();
+}
+template <class Tested>
+std::unique_ptr<StoreUnderTest> behind_wrapper() {
+  return std::make_unique<Behind>(std::make_unique<Tested>());
+}
+
+}  // namespace
+
+TEST_CASE("the memory store keeps the contract") { check_contract(fresh<InMemory>); }
+TEST_CASE("the SQLite store keeps the contract") { check_contract(fresh<InSqlite>); }
+TEST_CASE("the memory store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InMemory>); }
+TEST_CASE("the SQLite store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InSqlite>); }
