@@ -1,0 +1,186 @@
+#include "builder/reading.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "builder/shape.h"
+#include "value/json.h"
+
+namespace mapflow::builder {
+
+void Reading::error(std::string_view code, Mark mark, std::string message, std::string hint) {
+  found_.push_back({Severity::error, std::string(code), at(mark), std::move(message), std::move(hint)});
+}
+
+void Reading::unknown_key(Node member, std::string_view where, std::span<const std::string_view> known) {
+  const std::vector<std::string> names(known.begin(), known.end());
+  std::string hint = did_you_mean(member.key(), names);
+  if (hint.empty() && names.size() <= 16) hint = fmt::format("known are {}", fmt::join(names, ", "));
+  error(mf::unknown_key, member.key_mark(), fmt::format("unknown key '{}' in {}", member.key(), where), std::move(hint));
+}
+
+void Reading::wrong_type(Node node, std::string_view what, std::string_view wanted) {
+  error(mf::wrong_type, node.mark(), fmt::format("'{}' must be {}, not {}", what, wanted, node.kind_name()));
+}
+
+std::optional<std::string> Reading::text(Node node, std::string_view what) {
+  if (node.is_text()) return std::string(node.text());
+  if (node.is_scalar() && node.scalar().is_number())
+    return node.written().empty() ? to_json(node.scalar()) : std::string(node.written());
+  wrong_type(node, what, "a text");
+  return std::nullopt;
+}
+
+std::optional<std::string> Reading::expression(Node node, std::string_view what, Mark* start) {
+  if (start) *start = node.mark();
+  if (node.is_scalar() && (node.scalar().is_bool() || node.scalar().is_number())) return to_json(node.scalar());
+  if (!node.is_text()) {
+    wrong_type(node, what, "an expression");
+    return std::nullopt;
+  }
+  const std::string expanded = expand_shorthand(node.text(), TextMode::as_expression);
+  std::size_t skipped = 0;
+  const std::string_view bare = bare_expression(expanded, skipped);
+  if (bare.empty()) error(mf::missing, node.mark(), fmt::format("'{}' is empty", what));
+  if (start && start->line && expanded.substr(0, skipped).find('\n') == std::string::npos)
+    start->column += static_cast<std::uint32_t>(skipped);
+  return std::string(bare);
+}
+
+std::optional<bool> Reading::boolean(Node node, std::string_view what) {
+  if (node.is_scalar() && node.scalar().is_bool()) return node.scalar().as_bool();
+  wrong_type(node, what, "true or false");
+  return std::nullopt;
+}
+
+std::optional<std::int64_t> Reading::integer(Node node, std::string_view what, std::int64_t least, std::int64_t most) {
+  if (!node.is_scalar() || !node.scalar().is_integer()) {
+    wrong_type(node, what, "a whole number");
+    return std::nullopt;
+  }
+  const std::int64_t value = node.scalar().as_integer();
+  if (value >= least && value <= most) return value;
+  error(mf::not_allowed, node.mark(),
+        value < least ? fmt::format("'{}' must be at least {}", what, least) : fmt::format("'{}' must be at most {}", what, most));
+  return std::nullopt;
+}
+
+std::optional<double> Reading::number(Node node, std::string_view what, double least, double most) {
+  if (!node.is_scalar() || !node.scalar().is_number()) {
+    wrong_type(node, what, "a number");
+    return std::nullopt;
+  }
+  const double value = node.scalar().as_double();
+  if (value >= least && value <= most) return value;
+  error(mf::not_allowed, node.mark(),
+        value < least ? fmt::format("'{}' must be at least {}", what, least) : fmt::format("'{}' must be at most {}", what, most));
+  return std::nullopt;
+}
+
+std::optional<Duration> Reading::duration(Node node, std::string_view what) {
+  if (!node.is_text() && !(node.is_scalar() && node.scalar().is_number())) {
+    wrong_type(node, what, "a duration");
+    return std::nullopt;
+  }
+  const auto span = node.is_text() ? parse_duration(node.text()) : duration_from_seconds(node.scalar().as_double());
+  if (span) return *span;
+  error(mf::bad_duration, node.mark(), fmt::format("'{}': {}", what, span.error().message),
+        "write seconds as a number, or a text like 250ms, 10s, 5m, 2h, 1d, PT5M");
+  return std::nullopt;
+}
+
+std::vector<std::string> Reading::texts(Node node, std::string_view what) {
+  std::vector<std::string> out;
+  if (node.is_null()) return out;
+  if (!node.is_list()) {
+    if (auto one = text(node, what)) out.push_back(*std::move(one));
+    return out;
+  }
+  for (const Node each : node.children())
+    if (auto one = text(each, what)) out.push_back(*std::move(one));
+  return out;
+}
+
+std::optional<std::size_t> Reading::choice(Node node, std::string_view what, std::span<const std::string_view> choices) {
+  const auto given = text(node, what);
+  if (!given) return std::nullopt;
+  if (const auto found = std::ranges::find(choices, *given); found != choices.end())
+    return static_cast<std::size_t>(found - choices.begin());
+  std::string hint = did_you_mean(*given, {choices.begin(), choices.end()});
+  if (hint.empty()) hint = fmt::format("one of {}", fmt::join(choices, ", "));
+  error(mf::not_allowed, node.mark(), fmt::format("'{}' cannot be '{}'", what, *given), std::move(hint));
+  return std::nullopt;
+}
+
+bool Reading::expect_map(Node node, std::string_view what) {
+  if (node.is_map()) return true;
+  wrong_type(node, what, "an object");
+  return false;
+}
+
+void Reading::note(Places& places, const std::string& path, Mark mark) const {
+  if (mark.line != 0) places.insert_or_assign(path, at(mark));
+}
+
+namespace {
+
+/// Members of members are noted only when a template in them may want its place: data may be large.
+bool worth_noting(std::string_view path) { return std::ranges::count(path, '.') <= 1; }
+
+}  // namespace
+
+Value Reading::value(Node node, const std::string& path, TextMode mode, Places& places) {
+  switch (node.type()) {
+    case NodeType::list: {
+      if (worth_noting(path)) note(places, path, node.mark());
+      Array items;
+      std::size_t index = 0;
+      for (const Node child : node.children()) items.push_back(value(child, path + "." + std::to_string(index++), mode, places));
+      return Value(std::move(items));
+    }
+    case NodeType::map: {
+      if (worth_noting(path)) note(places, path, node.mark());
+      Object members;
+      for (const Node child : node.children())
+        members.set(Text(child.key()), value(child, path + "." + std::string(child.key()), mode, places));
+      return Value(std::move(members));
+    }
+    case NodeType::scalar: break;
+  }
+  if (!node.is_text()) {
+    if (worth_noting(path)) note(places, path, node.mark());
+    return node.scalar();
+  }
+  if (worth_noting(path) || has_shorthand(node.text()) || has_template(node.text())) {
+    note(places, path, node.mark());
+    if (node.keeps_lines() && has_template(node.text())) note(places, line_place(path), node.mark());
+  }
+  return has_shorthand(node.text()) ? Value(expand_shorthand(node.text(), mode)) : node.scalar();
+}
+
+std::string line_place(std::string_view path) { return std::string(path) + "|"; }
+
+std::string_view bare_expression(std::string_view text, std::size_t& skipped) {
+  skipped = 0;
+  const auto trim = [&](std::string_view part) {
+    const auto first = part.find_first_not_of(" \t\r\n");
+    if (first == std::string_view::npos) return std::string_view();
+    skipped += first;
+    return part.substr(first, part.find_last_not_of(" \t\r\n") - first + 1);
+  };
+  const std::string_view whole = trim(text);
+  if (!whole.starts_with("{{") || !whole.ends_with("}}") || whole.size() < 4) return whole;
+  std::string_view inner = whole.substr(2, whole.size() - 4);
+  if (inner.find("{{") != std::string_view::npos || inner.find("}}") != std::string_view::npos) return whole;
+  skipped += 2;
+  if (inner.starts_with('-') || inner.starts_with('+')) {  // {{- x -}}: whitespace control means nothing here
+    inner.remove_prefix(1);
+    ++skipped;
+  }
+  if (inner.ends_with('-') || inner.ends_with('+')) inner.remove_suffix(1);
+  return trim(inner);
+}
+
+}  // namespace mapflow::builder

@@ -1,0 +1,96 @@
+#include "builder/render.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "builder/utf8.h"
+
+namespace mapflow::builder {
+
+namespace {
+
+constexpr std::size_t kWidest = 160;  // of source shown from a line, in characters
+
+bool is_continuation(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
+/// `line` from character `first` (0-based), at most kWidest characters.
+std::string_view window_of(std::string_view line, std::size_t first) {
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < first && begin < line.size(); ++at)
+    do ++begin; while (begin < line.size() && is_continuation(line[begin]));
+  std::size_t end = begin;
+  for (std::size_t at = 0; at < kWidest && end < line.size(); ++at)
+    do ++end; while (end < line.size() && is_continuation(line[end]));
+  return line.substr(begin, end - begin);
+}
+
+std::string plural(std::ptrdiff_t count, std::string_view noun) { return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s"); }
+
+}  // namespace
+
+std::string render(const Diagnostic& diagnostic, std::string_view source) {
+  std::string out = diagnostic.to_string() + "\n";
+  if (!diagnostic.where.known()) return out;
+  const std::string_view line = line_of(source, diagnostic.where.line);
+  if (line.empty()) return out;
+  const std::size_t column = diagnostic.where.column > 0 ? diagnostic.where.column - 1 : 0;
+  // Long lines are shown around the place.
+  const std::size_t first = column > kWidest * 3 / 4 ? column - kWidest / 2 : 0;
+  const std::string_view shown = window_of(line, first);
+  std::string pad;
+  std::size_t characters = 0;
+  for (const char byte : shown) {
+    if (is_continuation(byte)) continue;
+    if (characters++ == column - first) break;
+    pad += byte == '\t' ? '\t' : ' ';
+  }
+  fmt::format_to(std::back_inserter(out), "{:>5} | {}\n{:>5} | {}^\n", diagnostic.where.line, shown, "", pad);
+  return out;
+}
+
+std::string render(const Diagnostics& diagnostics, const SourceText& source) {
+  if (diagnostics.empty()) return {};
+  std::string out;
+  for (const Diagnostic& each : diagnostics) out += render(each, source ? source(each.where.file) : std::string_view());
+  const auto errors = std::ranges::count(diagnostics, Severity::error, &Diagnostic::severity);
+  const auto warnings = std::ssize(diagnostics) - errors;
+  if (errors > 0) out += plural(errors, "error");
+  if (errors > 0 && warnings > 0) out += ", ";
+  if (warnings > 0) out += plural(warnings, "warning");
+  return out + "\n";
+}
+
+Value to_value(const Diagnostics& diagnostics) {
+  Array list;
+  for (const Diagnostic& each : diagnostics) {
+    list.push_back(object({{"severity", each.severity == Severity::error ? "error" : "warning"},
+                           {"code", each.code},
+                           {"file", each.where.file},
+                           {"line", each.where.line},
+                           {"column", each.where.column},
+                           {"message", each.message},
+                           {"hint", each.hint}}));
+  }
+  return object({{"ok", !has_errors(diagnostics)}, {"diagnostics", Value(std::move(list))}});
+}
+
+void sort_diagnostics(Diagnostics& diagnostics) {
+  std::map<std::string, std::size_t> files;
+  for (const Diagnostic& each : diagnostics) files.emplace(each.where.file, files.size());
+  const auto order = [&](const Diagnostic& each) { return std::tuple(files[each.where.file], each.where.line, each.where.column); };
+  std::ranges::stable_sort(diagnostics, {}, order);
+  const auto same = [](const Diagnostic& a, const Diagnostic& b) {
+    return a.code == b.code && a.where == b.where && a.message == b.message && a.severity == b.severity;
+  };
+  Diagnostics kept;
+  for (Diagnostic& each : diagnostics) {
+    bool known = false;
+    for (auto other = kept.rbegin(); other != kept.rend() && other->where == each.where && !known; ++other) known = same(*other, each);
+    if (!known) kept.push_back(std::move(each));
+  }
+  diagnostics = std::move(kept);
+}
+
+}  // namespace mapflow::builder
