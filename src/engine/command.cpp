@@ -1,0 +1,96 @@
+#include "engine/command.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "base/ensure.h"
+#include "value/json.h"
+
+namespace mapflow::engine {
+namespace {
+
+template <class... Cases>
+struct Overloaded : Cases... {
+  using Cases::operator()...;
+};
+
+std::string text_of(const Value& value, std::string_view key) {
+  const Value* const member = value.find(key);
+  return member && member->is_text() ? std::string(member->as_text()) : std::string();
+}
+Value value_of(const Value& value, std::string_view key) {
+  const Value* const member = value.find(key);
+  return member ? *member : Value();
+}
+
+Value encode_start(const StartDemand& demand, bool with_definition) {
+  Array tags;
+  for (const std::string& tag : demand.start.tags) tags.emplace_back(tag);
+  Value out = object({{"command", "start"}, {"definition", demand.program->hash()}, {"input", demand.start.input},
+                      {"correlation_id", demand.start.correlation_id}, {"parent", demand.start.parent_id},
+                      {"tags", std::move(tags)}, {"id_given", demand.id_given}});
+  if (with_definition) out.set("document", definition_row(*demand.program).document);
+  return out;
+}
+
+Result<Demand> decode_start(const Value& command, std::string id, ProgramCache& programs) {
+  StartDemand demand;
+  MAPFLOW_ASSIGN(demand.program, programs.find_or_read(text_of(command, "definition"), text_of(command, "document")));
+  demand.start.id = std::move(id);
+  demand.start.input = value_of(command, "input");
+  demand.start.correlation_id = text_of(command, "correlation_id");
+  demand.start.parent_id = text_of(command, "parent");
+  if (const Value* tags = command.find("tags"); tags && tags->is_array())
+    for (const Value& tag : tags->as_array())
+      if (tag.is_text()) demand.start.tags.emplace_back(tag.as_text());
+  demand.id_given = command.find("id_given") && *command.find("id_given") == Value(true);
+  return Demand(std::move(demand));
+}
+
+}  // namespace
+
+std::string encode_command(const std::string& instance, const Demand& demand, bool with_definition) {
+  Value out = std::visit(
+      Overloaded{
+          [&](const StartDemand& start) { return encode_start(start, with_definition); },
+          [](const kernel::Signal& s) { return object({{"command", "signal"}, {"name", s.name}, {"payload", s.payload}}); },
+          [](const kernel::Pause& pause) { return object({{"command", "pause"}, {"reason", pause.reason}}); },
+          [](const kernel::Resume&) { return object({{"command", "resume"}}); },
+          [](const kernel::Cancel& cancel) { return object({{"command", "cancel"}, {"reason", cancel.reason}}); },
+          [](const kernel::Terminate& end) { return object({{"command", "terminate"}, {"reason", end.reason}}); },
+          [](const auto&) {
+            ensure(false, "questions are asked of the owner itself, not left in an inbox");
+            return Value();
+          },
+      },
+      demand);
+  out.set("instance", instance);
+  return to_json(out);
+}
+
+Result<Command> decode_command(std::string_view bytes, ProgramCache& programs) {
+  MAPFLOW_ASSIGN(const Value value, parse_json(bytes));
+  Command command;
+  command.instance = text_of(value, "instance");
+  const std::string name = text_of(value, "command");
+  if (command.instance.empty()) return fail(code::invalid_input, "a command names no instance");
+  if (name == "start") {
+    MAPFLOW_ASSIGN(command.demand, decode_start(value, command.instance, programs));
+  } else if (name == "signal") {
+    command.demand = kernel::Signal{text_of(value, "name"), value_of(value, "payload")};
+  } else if (name == "pause") {
+    command.demand = kernel::Pause{text_of(value, "reason")};
+  } else if (name == "resume") {
+    command.demand = kernel::Resume{};
+  } else if (name == "cancel") {
+    command.demand = kernel::Cancel{text_of(value, "reason")};
+  } else if (name == "terminate") {
+    command.demand = kernel::Terminate{text_of(value, "reason")};
+  } else {
+    return fail(code::invalid_input, fmt::format("unknown command '{}'", name));
+  }
+  return command;
+}
+
+}  // namespace mapflow::engine

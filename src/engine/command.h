@@ -1,0 +1,28 @@
+// Requests to an instance whose partition another process runs: what lies in the store's inbox, as JSON.
+//
+//   {"command": "signal", "instance": "A-17", "name": "approval", "payload": …}
+//
+// The owner carries a command out once: the commit that holds its records also says that the inbox is read up to it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "engine/letters.h"
+#include "engine/program_cache.h"
+
+namespace mapflow::engine {
+
+struct Command {
+  std::string instance;
+  Demand demand;  ///< anything but WatchDemand and DescribeDemand
+};
+
+/// `with_definition`: a start also brings the definition, for a store that may not have it yet.
+std::string encode_command(const std::string& instance, const Demand& demand, bool with_definition = false);
+
+/// Errors: invalid_input when it is no command; for a start, also those of ProgramCache::find.
+Result<Command> decode_command(std::string_view bytes, ProgramCache& programs);
+
+}  // namespace mapflow::engine

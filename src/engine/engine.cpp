@@ -1,0 +1,60 @@
+#include "engine/engine.h"
+
+#include <future>
+#include <utility>
+
+#include "engine/node.h"
+
+namespace mapflow {
+
+// --- Run --------------------------------------------------------------------------------------------------------------
+
+Result<Value> Run::wait(std::optional<Duration> limit) const { return node_->wait(id_, limit); }
+Result<Value> Run::document() const { return node_->document(id_); }
+Status Run::pause(std::string reason) const { return node_->tell(id_, kernel::Pause{std::move(reason)}); }
+Status Run::resume() const { return node_->tell(id_, kernel::Resume{}); }
+Status Run::cancel(std::string reason) const { return node_->tell(id_, kernel::Cancel{std::move(reason)}); }
+Status Run::terminate(std::string reason) const { return node_->tell(id_, kernel::Terminate{std::move(reason)}); }
+Status Run::signal(std::string name, Value payload) const {
+  return node_->tell(id_, kernel::Signal{std::move(name), std::move(payload)});
+}
+void Run::on_end(std::function<void(Result<Value>)> ended) const { node_->watch(id_, std::move(ended)); }
+
+// --- Engine -----------------------------------------------------------------------------------------------------------
+
+Engine::Engine(EngineOptions options) : node_(std::make_unique<engine::Node>(std::move(options))) {}
+Engine::~Engine() = default;
+
+Status Engine::status() const { return node_->status(); }
+void Engine::handler(std::string name, Handler function, HandlerMode mode) {
+  node_->handler(std::move(name), std::move(function), mode);
+}
+Status Engine::add_kind(std::unique_ptr<const kernel::StepKind> kind) { return node_->add_kind(std::move(kind)); }
+const KindCatalog& Engine::kinds() const { return node_->kinds(); }
+Result<std::string> Engine::add(Definition definition) { return node_->add(std::move(definition)); }
+Status Engine::serve() { return node_->begin(); }
+void Engine::on_event(EventHandler handler) { node_->on_event(std::move(handler)); }
+persistence::Store& Engine::store() { return node_->store(); }
+
+void Engine::start_async(std::string_view workflow, StartOptions options, std::function<void(Result<Run>)> answered) {
+  node_->start(workflow, std::move(options),
+               [node = node_.get(), answered = std::move(answered)](Result<engine::Node::Started> started) {
+                 if (!started) return answered(fail(std::move(started).error()));
+                 answered(Run(*node, std::move(started->id), started->existed));
+               });
+}
+
+Result<Run> Engine::start(std::string_view workflow, StartOptions options) {
+  const auto started = std::make_shared<std::promise<Result<Run>>>();
+  auto run = started->get_future();
+  start_async(workflow, std::move(options), [started](Result<Run> result) { started->set_value(std::move(result)); });
+  return run.get();
+}
+
+Result<Run> Engine::attach(std::string_view id) {
+  std::string name(id);
+  MAPFLOW_TRY(node_->attach(name));
+  return Run(*node_, std::move(name), true);
+}
+
+}  // namespace mapflow

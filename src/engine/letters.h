@@ -1,0 +1,89 @@
+// What a shard is told from outside: everything that reaches it comes as one of these letters, through its mailbox.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "base/error.h"
+#include "engine/instance.h"
+#include "kernel/input.h"
+#include "persistence/store.h"
+
+namespace mapflow::engine {
+
+/// What became of a request. Called once, on the shard's executor; must not block.
+using Answer = std::move_only_function<void(Result<Value>)>;
+
+/// Error codes that stay inside the engine: where else to ask.
+namespace reroute {
+inline constexpr std::string_view not_owner = "not_owner";  ///< the shard does not run that partition now
+inline constexpr std::string_view elsewhere = "elsewhere";  ///< the instance is in another partition than the request says
+}  // namespace reroute
+
+/// Begin this instance; the answer is whether it was already there. Errors: conflict.
+struct StartDemand {
+  std::shared_ptr<const kernel::Program> program;
+  kernel::Start start;
+  bool id_given = false;  ///< by the caller, so that it may exist
+};
+/// Answer with the outcome document as soon as the instance is terminal or suspended.
+struct WatchDemand {};
+/// Answer with the instance's document as it is now.
+struct DescribeDemand {};
+
+using Demand = std::variant<StartDemand, kernel::Signal, kernel::Pause, kernel::Resume, kernel::Cancel,
+                            kernel::Terminate, WatchDemand, DescribeDemand>;
+
+/// A wish of a person or program. The answer comes when what it rests on is durable.
+/// Errors: not_owner, elsewhere, not_found, what the kernel refuses with, what the store fails with.
+struct Request {
+  persistence::Partition partition;
+  std::string instance;
+  Demand demand;
+  Answer answer;  ///< may be empty
+};
+
+/// An input that waits for its turn.
+struct Work {
+  InstanceRef instance;
+  kernel::Input input;
+};
+
+/// An agent or handler has answered.
+struct CallOutcome {
+  InstanceRef instance;
+  kernel::CallDone done;
+  std::string envelope_id;
+  bool final = true;  ///< false: taken by the transport, which may still fail to deliver it
+};
+
+/// The oldest commit in flight of a tenure is durable, or has failed.
+struct CommitOutcome {
+  std::uint64_t tenure = 0;
+  Result<persistence::LogPosition> position;
+};
+
+/// The node has this lease now: recover the partition and run it.
+struct Adopt {
+  persistence::Lease lease;
+};
+/// The lease is lost: drop everything at once.
+struct Abandon {
+  persistence::Partition partition;
+};
+/// Stop running the partition, let commits in flight finish, then call `done`.
+struct Surrender {
+  persistence::Partition partition;
+  std::move_only_function<void()> done;
+};
+/// Call `done` once no message without an answer is on its way any more.
+struct Drain {
+  std::move_only_function<void()> done;
+};
+
+using Letter = std::variant<CallOutcome, CommitOutcome, Request, Adopt, Abandon, Surrender, Drain>;
+
+}  // namespace mapflow::engine

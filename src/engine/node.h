@@ -1,0 +1,108 @@
+// What stands behind the Engine: one member of a store on real threads, and the way of a request to whoever runs the
+// instance it is about.
+//
+//   request ─> the shard here that should run it ─ not_owner, elsewhere, not_found ─> look into the store:
+//                                                      over?            answer from its row
+//                                                      another partition?  ask that one's shard
+//                                                      another node's?  leave a command in its inbox
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/event_bus.h"
+#include "engine/member.h"
+#include "engine/thread_executor.h"
+
+namespace mapflow::engine {
+
+class Node {
+ public:
+  explicit Node(EngineOptions options);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  using ValueAnswer = std::function<void(Result<Value>)>;
+
+  Status status() const;
+  void handler(std::string name, Handler function, HandlerMode mode);
+  Status add_kind(std::unique_ptr<const kernel::StepKind> kind);
+  const kernel::KindRegistry& kinds() const { return *kinds_; }
+  Result<std::string> add(Definition definition);
+  void on_event(EventHandler handler);
+  persistence::Store& store() { return *store_; }
+
+  /// Starts the threads and the member, once.
+  Status begin();
+
+  struct Started {
+    std::string id;
+    bool existed = false;
+  };
+  void start(std::string_view workflow, StartOptions options, std::function<void(Result<Started>)> answered);
+  Status attach(const std::string& id);
+  /// Carries out a request and waits until it is durable.
+  Status tell(const std::string& id, Demand demand);
+  Result<Value> document(const std::string& id);
+  /// Calls `ended` once with the outcome of the instance.
+  void watch(const std::string& id, ValueAnswer ended);
+  Result<Value> wait(const std::string& id, std::optional<Duration> limit);
+
+ private:
+  /// What wait() waits for; shared by all who wait for one instance.
+  struct Awaited {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::optional<Result<Value>> outcome;
+  };
+  /// A request on its way, for as many tries as it takes.
+  struct Errand {
+    std::string id;
+    Demand demand;
+    ValueAnswer answer;
+    persistence::Partition partition;  ///< whose shard is asked
+    bool moved = false;                ///< the row has said which partition it is
+  };
+  using ErrandPtr = std::shared_ptr<Errand>;
+
+  Status start_threads();
+  persistence::Partition home(std::string_view id) const;
+  void ask(ErrandPtr errand);
+  void look_up(ErrandPtr errand, Error refused);
+  void ask_store(ErrandPtr errand, const std::optional<persistence::InstanceRow>& row);
+  void start_elsewhere(ErrandPtr errand);
+  void leave_command(ErrandPtr errand);
+  void ask_later(ErrandPtr errand);
+  Result<Value> call(const std::string& id, Demand demand);
+
+  EngineOptions options_;
+  Status status_;
+  std::shared_ptr<persistence::Store> store_;
+  std::unique_ptr<kernel::KindRegistry> kinds_;
+  std::shared_ptr<ProgramCache> programs_;
+  std::shared_ptr<HandlerTable> handlers_ = std::make_shared<HandlerTable>();
+  std::shared_ptr<SystemClock> clock_ = std::make_shared<SystemClock>();
+  std::shared_ptr<SystemRandom> random_ = std::make_shared<SystemRandom>();
+  std::shared_ptr<EventBus> events_ = std::make_shared<EventBus>();
+
+  mutable std::mutex begin_mutex_;
+  bool begun_ = false;
+  std::shared_ptr<ThreadExecutor> control_;
+  std::vector<std::shared_ptr<ThreadExecutor>> executors_;
+  std::unique_ptr<Member> member_;
+  persistence::Partition own_;
+
+  std::mutex awaited_mutex_;
+  std::unordered_map<std::string, std::shared_ptr<Awaited>> awaited_;
+};
+
+}  // namespace mapflow::engine

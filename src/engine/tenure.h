@@ -1,0 +1,178 @@
+// What a shard knows of one partition while it holds the lease: the instances, and the commits on their way.
+//
+//   requests, inbox ─┐
+//   call outcomes  ──┼─> kernel::decide ─> batch ─> Store::commit ··durable··> effects to the dispatcher,
+//   timers         ──┘   (state in memory    │                                 answers to the requesters,
+//                         runs ahead)        │                                 events to the bus
+//                                            └── the next batch is decided while this one is being made durable
+//
+// A tenure ends as a whole: when a commit fails, everything in memory since then is a guess, so the shard throws the
+// tenure away and begins a new one from what the store says. Nothing of a failed batch is ever released.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "engine/batch.h"
+#include "engine/clock.h"
+#include "engine/dispatcher.h"
+#include "engine/event_bus.h"
+#include "engine/instance.h"
+#include "engine/letters.h"
+#include "engine/log_ledger.h"
+#include "engine/options.h"
+#include "engine/program_cache.h"
+#include "engine/random.h"
+#include "engine/recovery.h"
+#include "engine/timer_queue.h"
+#include "kernel/machine.h"
+#include "persistence/store.h"
+
+namespace mapflow::engine {
+
+/// What the tenures of one shard share.
+struct ShardParts {
+  std::shared_ptr<persistence::Store> store;
+  std::shared_ptr<const Clock> clock;
+  std::shared_ptr<Random> random;
+  std::shared_ptr<ProgramCache> programs;
+  std::shared_ptr<EventSink> events;
+  LogLine log;
+  ShardOptions options;
+  std::shared_ptr<Mailbox> mailbox;
+  Dispatcher dispatcher;
+  InstanceTable instances;
+  TimerQueue timers;
+
+  void say(const std::string& line) const {
+    if (log) log("engine", line);
+  }
+};
+
+/// Thread safety: the shard's.
+class Tenure {
+ public:
+  /// Reads the partition back and takes up its instances. `number` is unique within the shard. Errors: those of
+  /// read_partition.
+  static Result<std::unique_ptr<Tenure>> begin(ShardParts& parts, persistence::Lease lease, std::uint64_t number);
+  /// Takes its instances out of the shard. Who waits for an answer does not get one: call break_off() or surrender() first,
+  /// unless this is a crash.
+  ~Tenure();
+  Tenure(const Tenure&) = delete;
+  Tenure& operator=(const Tenure&) = delete;
+
+  const persistence::Lease& lease() const { return lease_; }
+  std::uint64_t number() const { return number_; }
+
+  void request(Request request);
+  void give(Work work) { inputs_.push_back(std::move(work)); }
+  /// Decides what has come and commits it. Gives false when there was nothing to do, or no room for another commit.
+  bool turn(Timestamp now);
+  /// When it wants a turn even if nothing comes; kNever: not at all.
+  Timestamp next_turn() const;
+
+  /// The oldest commit in flight has its outcome. Errors: that of the commit; the tenure must end then.
+  Status committed(const Result<persistence::LogPosition>& position);
+  /// Ends it badly: tells everybody who waits. `first` is why the oldest commit in flight failed.
+  void break_off(const Error& first);
+
+  /// Begins to end well: nothing new is decided, what is in flight comes to its end; then over() is true.
+  void surrender();
+  bool over() const { return leaving_ && flushed_ && in_flight_.empty(); }
+
+ private:
+  struct Released {
+    InstanceRef instance;
+    kernel::Effect effect;
+  };
+  struct Answered {
+    Answer answer;
+    Result<Value> result;
+  };
+  /// What one commit carries, and what follows once it is durable.
+  struct Batch {
+    std::size_t log_bytes = 0;
+    std::vector<Released> effects;
+    std::vector<Answered> answers;
+    std::vector<InstanceEvent> events;
+    std::vector<InstanceRef> finished;
+    bool idle() const { return effects.empty() && answers.empty() && events.empty() && finished.empty(); }
+    void append(Batch&& other);
+    void clear();
+  };
+  struct Coalesced {
+    Timestamp due;
+    InstanceRef instance;
+  };
+
+  Tenure(ShardParts& parts, persistence::Lease lease, std::uint64_t number);
+  void take_up(RecoveredPartition recovered);
+
+  // --- what comes in (tenure_requests.cpp) ---
+  void take_requests();
+  void take_commands();
+  /// What the request came to; nullopt when its answer comes later. `answer` is taken from only then.
+  std::optional<Result<Value>> carry_out(const std::string& id, Demand& demand, Answer& answer);
+  Result<Value> start(const std::string& id, StartDemand& demand);
+  std::optional<Result<Value>> ask(Instance& instance, Demand& demand, Answer& answer);
+  Result<Value> ask_absent(const std::string& id, const Demand& demand);
+  Instance* find(std::string_view id);
+
+  // --- deciding (tenure.cpp) ---
+  void decide_inputs();
+  std::optional<Error> decide(Instance& instance, const kernel::Input& input);
+  void take_records(Instance& instance, const kernel::Commit& commit);
+  void follow_state(Instance& instance);
+
+  // --- committing (tenure.cpp) ---
+  bool submit();
+  void write_rows();
+  void write_row(Instance& instance);
+  void checkpoint(Instance& instance);
+  void want_row(Instance& instance, bool at_once);
+  void release(Batch batch);
+  void flush();
+  void remove(Instance& instance);
+
+  ShardParts& parts_;
+  const persistence::Lease lease_;
+  const std::uint64_t number_;
+  Timestamp now_{};
+  kernel::DecideLimits limits_;
+
+  std::unordered_map<std::string_view, InstanceRef> by_id_;
+  std::map<std::string, Error, std::less<>> unreadable_;
+  std::unordered_map<std::string, std::vector<Answer>> watchers_;
+  std::set<std::string, std::less<>> definitions_;  ///< hashes that the store has
+
+  std::deque<Request> requests_;
+  std::vector<Work> inputs_;
+  std::size_t next_input_ = 0;
+  persistence::InboxPosition inbox_read_;
+  Timestamp inbox_due_{};
+
+  persistence::Commit commit_;    ///< being built, with writer_ and batch_
+  BatchWriter writer_;
+  Batch batch_;
+  Batch spare_;                   ///< keeps its vectors' memory for the next batch
+  std::vector<InstanceRef> rows_; ///< wanted in this commit
+  std::deque<Coalesced> coalesced_;
+  std::deque<Batch> in_flight_;
+
+  LogLedger ledger_;
+  UncoveredList uncovered_;
+
+  bool leaving_ = false;
+  bool flushed_ = false;
+};
+
+}  // namespace mapflow::engine

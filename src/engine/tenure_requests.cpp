@@ -1,0 +1,127 @@
+// The part of a tenure that hears people: requests from this process, and commands that others left in the inbox.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "engine/command.h"
+#include "engine/finished_instance.h"
+#include "engine/tenure.h"
+#include "kernel/history.h"
+
+namespace mapflow::engine {
+namespace {
+
+constexpr std::size_t kCommandsAtATime = 256;
+
+}  // namespace
+
+void Tenure::request(Request request) {
+  if (leaving_) {
+    if (request.answer) request.answer(fail(reroute::not_owner, "the partition is being handed over"));
+    return;
+  }
+  requests_.push_back(std::move(request));
+}
+
+void Tenure::take_requests() {
+  for (std::size_t taken = 0; taken < parts_.options.turn_inputs && !requests_.empty(); ++taken) {
+    Request request = std::move(requests_.front());
+    requests_.pop_front();
+    auto result = carry_out(request.instance, request.demand, request.answer);
+    if (result && request.answer) batch_.answers.push_back({std::move(request.answer), *std::move(result)});
+  }
+}
+
+void Tenure::take_commands() {
+  if (inbox_due_ > now_) return;
+  inbox_due_ = saturating_add(now_, parts_.options.inbox_poll);
+  const auto entries = parts_.store->inbox(lease_.partition, inbox_read_, kCommandsAtATime);
+  if (!entries) return parts_.say(fmt::format("partition {}: inbox: {}", lease_.partition.value, entries.error().to_string()));
+  for (const persistence::InboxEntry& entry : *entries) {
+    Result<Command> command = decode_command(entry.command, *parts_.programs);
+    Status done;
+    if (command) {
+      Answer nobody;
+      const auto result = carry_out(command->instance, command->demand, nobody);
+      if (result && !*result) done = fail(result->error());
+    } else {
+      done = fail(std::move(command).error());
+    }
+    // What only the store's trouble prevented is asked for again; anything else was answered for good.
+    if (!done && done.error().is(code::unavailable)) return;
+    if (!done)
+      parts_.say(fmt::format("partition {}: command {} refused: {}", lease_.partition.value, entry.position.value,
+                             done.error().to_string()));
+    inbox_read_ = entry.position;
+    commit_.inbox_through = entry.position;
+  }
+  if (entries->size() == kCommandsAtATime) inbox_due_ = now_;
+}
+
+Instance* Tenure::find(std::string_view id) {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : parts_.instances.find(found->second);
+}
+
+std::optional<Result<Value>> Tenure::carry_out(const std::string& id, Demand& demand, Answer& answer) {
+  if (const auto broken = unreadable_.find(id); broken != unreadable_.end()) return fail(broken->second);
+  if (Instance* const instance = find(id)) return ask(*instance, demand, answer);
+  if (auto* const wish = std::get_if<StartDemand>(&demand)) return start(id, *wish);
+  return ask_absent(id, demand);
+}
+
+std::optional<Result<Value>> Tenure::ask(Instance& instance, Demand& demand, Answer& answer) {
+  const kernel::State& state = instance.state;
+  if (const auto* start = std::get_if<StartDemand>(&demand)) {
+    if (Status same = check_same_start(*start, state); !same) return fail(std::move(same).error());
+    return Value(true);
+  }
+  if (std::holds_alternative<DescribeDemand>(demand)) return kernel::instance_document(*instance.program, state, now_);
+  if (std::holds_alternative<WatchDemand>(demand)) {
+    if (is_terminal(state.state) || state.state == WorkflowState::suspended)
+      return kernel::outcome_document(state, now_);
+    watchers_[instance.id].push_back(std::move(answer));
+    return std::nullopt;
+  }
+  if (auto refused = decide(instance, *input_of(demand))) return fail(*std::move(refused));
+  return Value();
+}
+
+Result<Value> Tenure::ask_absent(const std::string& id, const Demand& demand) {
+  MAPFLOW_ASSIGN(const persistence::InstanceRow row, parts_.store->instance(id));
+  if (row.partition != lease_.partition)
+    return fail(reroute::elsewhere, fmt::format("it is in partition {}", row.partition.value));
+  if (!row.finished) return fail(code::internal, fmt::format("instance '{}' is unfinished and not here", id));
+  return ask_finished(row, demand, *parts_.programs, now_);
+}
+
+Result<Value> Tenure::start(const std::string& id, StartDemand& demand) {
+  if (demand.id_given) {
+    Result<Value> existing = ask_absent(id, demand);
+    if (existing || !existing.error().is(code::not_found)) return existing;
+  }
+  if (parts_.instances.size() >= parts_.options.max_instances) {
+    Error full(code::resource_exhausted, fmt::format("{} instances are running already", parts_.instances.size()));
+    full.retry_after_us = Duration(std::chrono::seconds(1)).count();
+    return fail(std::move(full));
+  }
+  Instance& instance = parts_.instances.add();
+  instance.tenure = this;
+  instance.id = id;
+  instance.program = demand.program;
+  by_id_.emplace(instance.id, instance.ref);
+  if (!definitions_.contains(demand.program->hash())) {
+    commit_.definitions.push_back(definition_row(*demand.program));
+    definitions_.insert(demand.program->hash());
+  }
+  demand.start.id = id;
+  demand.start.seed = parts_.random->next();
+  if (auto refused = decide(instance, kernel::Input(std::move(demand.start)))) {
+    remove(instance);
+    return fail(*std::move(refused));
+  }
+  if (parts_.options.rows_at_once || demand.id_given) want_row(instance, true);
+  return Value(false);
+}
+
+}  // namespace mapflow::engine
