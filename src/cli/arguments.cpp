@@ -1,0 +1,313 @@
+#include "cli/arguments.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/version.h"
+#include "model/diagnostic.h"
+
+namespace mapflow::cli {
+
+namespace {
+
+/// Help that says what people type: "--store URL", not the library's "--store TEXT=…".
+class HelpFormat final : public CLI::Formatter {
+ public:
+  HelpFormat() { column_width(26); }
+
+  std::string make_usage(const CLI::App* app, std::string) const override {
+    std::string usage = "usage: mapflow";
+    if (const CLI::App* parent = app->get_parent()) {
+      if (parent->get_parent()) usage += " " + parent->get_name();
+      usage += " " + app->get_name();
+    }
+    if (!app->get_subcommands({}).empty()) return usage + (app->get_parent() ? " WHAT …\n" : " VERB …\n");
+    for (const CLI::Option* option : app->get_options([](const CLI::Option* each) { return each->get_positional(); })) {
+      usage += " " + option->get_name(true);
+      if (option->get_expected_max() > 1) usage += "…";
+    }
+    return usage + " [options]\n";
+  }
+  std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const override {
+    return make_usage(app, "") + "\n" + app->get_description() + "\n" + make_positionals(app) + make_groups(app, mode) +
+           make_subcommands(app, mode) + make_footer(app);
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    return option->get_option_text().empty() ? "" : " " + option->get_option_text();
+  }
+  std::string make_group(std::string group, bool positional, std::vector<const CLI::Option*> options) const override {
+    std::string text = "\n" + std::string(positional ? "arguments" : group == "Options" ? "options" : group) + ":\n";
+    for (const CLI::Option* option : options) text += make_option(option, positional);
+    return text;
+  }
+  std::string make_footer(const CLI::App* app) const override {
+    return app->get_footer().empty() ? "" : app->get_footer() + "\n";
+  }
+};
+
+/// What the options are written to, and which command was asked for.
+struct Target {
+  RunOptions run;
+  ValidateOptions validate;
+  ShowOptions show;
+  HistoryOptions history;
+  ListOptions list;
+  JinjaRenderOptions render;
+  JinjaEvalOptions eval;
+  JinjaReplOptions repl;
+  StoreVerifyOptions verify;
+  BenchSequentialOptions sequential;
+  BenchStoreLimitOptions limit;
+  VersionOptions version;
+  std::string mode = "normal";
+  std::string data_file;  // of the `jinja` verbs
+  bool lenient = false;
+  std::optional<Command> chosen;
+};
+
+void flag(CLI::App& app, const std::string& names, bool& value, const std::string& doc) { app.add_flag(names, value, doc); }
+
+CLI::Option* option(CLI::App& app, const std::string& names, std::string& value, const std::string& what, const std::string& doc) {
+  return app.add_option(names, value, doc)->option_text(what);
+}
+
+CLI::Option* option(CLI::App& app, const std::string& names, std::uint32_t& value, const std::string& doc) {
+  return app.add_option(names, value, doc + " (" + std::to_string(value) + ")")->option_text("N");
+}
+
+/// May be given many times; each time with one value.
+CLI::Option* repeated(CLI::App& app, const std::string& names, std::vector<std::string>& values, const std::string& what,
+                      const std::string& doc) {
+  return app.add_option(names, values, doc)
+      ->option_text(what)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
+void store_option(CLI::App& app, std::string& store) {
+  option(app, "--store", store, "URL", "the store: memory:, sqlite:PATH (sqlite:mapflow.db)");
+}
+void json_flag(CLI::App& app, bool& json) { flag(app, "--json", json, "print one JSON document on standard output"); }
+
+void add_run(CLI::App& app, Target& to) {
+  CLI::App& run = *app.add_subcommand("run", "run a workflow to its end, or go on with one that was interrupted");
+  run.add_option("FILE", to.run.file, "the definition, YAML or JSON")->required();
+  repeated(run, "-i", to.run.inputs, "KEY=VALUE", "an input; VALUE is JSON if it parses as JSON, else text");
+  option(run, "--input", to.run.input_file, "FILE|-", "the input as a JSON object; -i adds to it");
+  option(run, "--id", to.run.id, "ID", "name the instance; if it exists already, go on with it");
+  repeated(run, "--with", to.run.with, "FILE|DIR", "definitions that this one calls");
+  option(run, "--secrets", to.run.secrets_file, "FILE", "secrets, NAME=VALUE a line; also MAPFLOW_SECRET_<NAME>");
+  store_option(run, to.run.store);
+  json_flag(run, to.run.json);
+  flag(run, "--watch", to.run.watch, "tell every event with its data, also beside the live tree");
+  option(run, "--mode", to.mode, "MODE", "how to run it: normal")->check([](const std::string& mode) {
+    return mode == "normal" ? std::string() : "no mode '" + mode + "'; this version knows: normal";
+  });
+  run.footer(
+      "\nexit status: 0 completed, 1 ended otherwise or is suspended, 2 bad usage, definition or input,\n"
+      "  3 the store cannot be used, 130 interrupted: the instance stays, run again with its --id to go on\n"
+      "\nexample: mapflow run orders.yaml -i order_id=A-17 -i 'items=[\"pen\", \"ink\"]' --store sqlite:orders.db");
+  run.callback([&to] { to.chosen = to.run; });
+}
+
+void add_validate(CLI::App& app, Target& to) {
+  CLI::App& validate = *app.add_subcommand("validate", "check definitions and say everything that is wrong with them");
+  validate.add_option("FILE", to.validate.files, "definitions, YAML or JSON")->required();
+  repeated(validate, "--with", to.validate.with, "FILE|DIR", "definitions that these call");
+  json_flag(validate, to.validate.json);
+  validate.callback([&to] { to.chosen = to.validate; });
+}
+
+void add_looking(CLI::App& app, Target& to) {
+  CLI::App& show = *app.add_subcommand("show", "show an instance: its state, steps, results and errors");
+  show.add_option("ID", to.show.id, "the instance")->required();
+  store_option(show, to.show.store);
+  json_flag(show, to.show.json);
+  show.callback([&to] { to.chosen = to.show; });
+
+  CLI::App& history = *app.add_subcommand("history", "everything that happened to an instance, in order");
+  history.add_option("ID", to.history.id, "the instance")->required();
+  store_option(history, to.history.store);
+  json_flag(history, to.history.json);
+  history.callback([&to] { to.chosen = to.history; });
+
+  CLI::App& list = *app.add_subcommand("list", "list instances, newest first");
+  option(list, "--workflow", to.list.workflow, "ID", "only those of this workflow");
+  option(list, "--state", to.list.state, "STATE", "only those in this state");
+  option(list, "--tag", to.list.tag, "TAG", "only those with this tag");
+  option(list, "--text", to.list.text, "TEXT", "only those with this in their id or correlation id");
+  list.add_option("--limit", to.list.limit, "at most so many (100)")->option_text("N");
+  store_option(list, to.list.store);
+  json_flag(list, to.list.json);
+  list.callback([&to] { to.chosen = to.list; });
+}
+
+void add_jinja(CLI::App& app, Target& to) {
+  CLI::App& jinja = *app.add_subcommand("jinja", "try templates and expressions; without a word more: interactively");
+  jinja.require_subcommand(0, 1);
+  jinja.fallthrough(false);
+  const auto common = [&to](CLI::App& verb) {
+    option(verb, "--data", to.data_file, "FILE|-", "the names a template sees: a JSON object");
+    flag(verb, "--lenient", to.lenient, "undefined names print as nothing, as in plain Jinja2");
+  };
+  common(jinja);
+  CLI::App& render = *jinja.add_subcommand("render", "render a template file to standard output");
+  render.add_option("FILE", to.render.file, "the template, or - for standard input")->required();
+  common(render);
+  CLI::App& eval = *jinja.add_subcommand("eval", "evaluate one expression and print its value as JSON");
+  eval.add_option("EXPRESSION", to.eval.expression, "without braces: 'results.check.total * 1.2'")->required();
+  common(eval);
+  jinja.callback([&to, &jinja, &render, &eval] {
+    if (render.parsed()) {
+      to.render.data_file = to.data_file;
+      to.render.lenient = to.lenient;
+      to.chosen = to.render;
+    } else if (eval.parsed()) {
+      to.eval.data_file = to.data_file;
+      to.eval.lenient = to.lenient;
+      to.chosen = to.eval;
+    } else {
+      to.chosen = JinjaReplOptions{.data_file = to.data_file, .lenient = to.lenient};
+    }
+  });
+}
+
+void add_store(CLI::App& app, Target& to) {
+  CLI::App& store = *app.add_subcommand("store", "look after a store");
+  store.require_subcommand(1);
+  CLI::App& verify = *store.add_subcommand("verify", "replay every journal and compare it with its snapshot");
+  store_option(verify, to.verify.store);
+  json_flag(verify, to.verify.json);
+  verify.callback([&to] { to.chosen = to.verify; });
+}
+
+void load_options(CLI::App& app, BenchLoad& load) {
+  option(app, "--steps", load.steps, "steps of each workflow")->check(CLI::Range(1u, 1'000'000u));
+  option(app, "--workflows", load.workflows, "workflows in all")->check(CLI::Range(1u, 100'000'000u));
+  option(app, "--concurrency", load.concurrency, "workflows running at once")->check(CLI::Range(1u, 1'000'000u));
+  app.add_option("--shards", load.shards, "shards of the engine (one per core)")->option_text("N")->check(CLI::Range(1u, 256u));
+}
+
+void add_bench(CLI::App& app, Target& to) {
+  CLI::App& bench = *app.add_subcommand("bench", "measure the engine on this machine");
+  bench.require_subcommand(1);
+  CLI::App& sequential = *bench.add_subcommand("sequential", "workflows of steps that do nothing, one after the other");
+  load_options(sequential, to.sequential.load);
+  option(sequential, "--store", to.sequential.store, "URL", "the store (memory:)");
+  json_flag(sequential, to.sequential.json);
+  sequential.callback([&to] { to.chosen = to.sequential; });
+
+  CLI::App& limit = *bench.add_subcommand(
+      "store-limit", "the same run, and what a bare loop writing the same bytes to the same store reaches");
+  load_options(limit, to.limit.load);
+  option(limit, "--store", to.limit.store, "URL", "sqlite:PATH of a file that does not exist yet")->required();
+  json_flag(limit, to.limit.json);
+  limit.callback([&to] { to.chosen = to.limit; });
+}
+
+void add_version(CLI::App& app, Target& to) {
+  CLI::App& version = *app.add_subcommand("version", "print the version");
+  json_flag(version, to.version.json);
+  version.callback([&to] { to.chosen = to.version; });
+  app.set_version_flag("--version", [] { return version_line(); }, "print the version");
+}
+
+void build(CLI::App& app, Target& to) {
+  app.formatter(std::make_shared<HelpFormat>());
+  app.set_help_flag("-h,--help", "print this help");
+  app.require_subcommand(1);
+  add_run(app, to);
+  add_validate(app, to);
+  add_looking(app, to);
+  add_jinja(app, to);
+  add_store(app, to);
+  add_bench(app, to);
+  add_version(app, to);
+  for (CLI::App* verb : app.get_subcommands({})) verb->group("verbs");
+  for (CLI::App* verb : app.get_subcommands({}))
+    for (CLI::App* what : verb->get_subcommands({})) what->group("what");
+  app.footer("\n`mapflow VERB --help` says more about each.");
+}
+
+std::vector<std::string> verbs_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
+  return names;
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+std::string full_name(const CLI::App* app) {
+  return app->get_parent() ? full_name(app->get_parent()) + " " + app->get_name() : "mapflow";
+}
+
+/// The first word that stands where a verb must and is none.
+std::optional<UsageError> unknown_verb(CLI::App& root, const std::vector<std::string>& words) {
+  CLI::App* app = &root;
+  for (const std::string& word : words) {
+    const std::vector<CLI::App*> verbs = app->get_subcommands({});
+    if (verbs.empty() || word.starts_with("-")) return std::nullopt;
+    const auto found = std::ranges::find_if(verbs, [&](CLI::App* each) { return each->get_name() == word; });
+    if (found == verbs.end()) {
+      std::string hint = did_you_mean(word, verbs_of(*app));
+      if (hint.empty()) hint = "known: " + joined(verbs_of(*app));
+      return UsageError{"'" + full_name(app) + "' has no verb '" + word + "'", hint};
+    }
+    app = *found;
+  }
+  return std::nullopt;
+}
+
+UsageError unexpected_words(const CLI::App& root) {
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  const std::vector<std::string> words = root.remaining(true);
+  const auto flagged = std::ranges::find_if(words, [](const std::string& word) { return word.starts_with("-"); });
+  const std::string see = "see '" + full_name(app) + " --help'";
+  if (flagged == words.end()) return {"unexpected argument '" + (words.empty() ? "" : words.front()) + "'", see};
+  const std::string name = flagged->substr(0, flagged->find('='));
+  std::vector<std::string> known;
+  for (const CLI::Option* each : app->get_options()) {
+    for (const std::string& text : each->get_lnames()) known.push_back("--" + text);
+    for (const std::string& text : each->get_snames()) known.push_back("-" + text);
+  }
+  const std::string hint = did_you_mean(name, known);
+  return {"'" + full_name(app) + "' has no option '" + name + "'", hint.empty() ? see : hint};
+}
+
+UsageError usage_error(const CLI::App& root, const CLI::ParseError& error) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error)) return unexpected_words(root);
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  const std::string see = "see '" + full_name(app) + " --help'";
+  if (dynamic_cast<const CLI::RequiredError*>(&error) && !app->get_subcommands({}).empty())
+    return {"'" + full_name(app) + "' needs one of: " + joined(verbs_of(*app)), see};
+  return {error.what(), see};
+}
+
+}  // namespace
+
+Parsed parse_arguments(const std::vector<std::string>& words) {
+  Target to;
+  CLI::App app("Runs workflows of agents: durable, resumable, each result applied once.", "mapflow");
+  build(app, to);
+  if (auto unknown = unknown_verb(app, words)) return *unknown;
+  if (words.empty()) return Help{app.help()};
+  try {
+    app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::CallForHelp&) {
+    const CLI::App* asked = &app;
+    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
+    return Help{asked->help()};
+  } catch (const CLI::CallForVersion&) {
+    return Help{version_line() + "\n"};
+  } catch (const CLI::ParseError& error) {
+    return usage_error(app, error);
+  }
+  return *to.chosen;
+}
+
+}  // namespace mapflow::cli

@@ -1,0 +1,112 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "cli/bare_sqlite.h"
+#include "cli/bench_sequential.h"
+#include "cli/recording_store.h"
+#include "cli/verbs.h"
+
+namespace mapflow::cli {
+
+namespace {
+
+constexpr std::string_view kSqlite = "sqlite:";
+
+void print_figures(Stream& out, const SequentialFigures& figures) {
+  const BenchLoad& load = figures.load;
+  out.line(fmt::format("{} workflows of {} steps, {} at once, on {}", load.workflows, load.steps, load.concurrency, figures.store));
+  out.line(fmt::format("  {:>12.0f}  steps/s", figures.steps_per_second()));
+  out.line(fmt::format("  {:>12.0f}  workflows/s", load.workflows / figures.seconds));
+  out.line(fmt::format("  {:>12.2f}  ms per workflow, median", figures.latency_p50_ms));
+  out.line(fmt::format("  {:>12.2f}  ms per workflow, 99th percentile", figures.latency_p99_ms));
+  out.line(fmt::format("  {:>12.4f}  CPU seconds per 1000 steps", figures.cpu_seconds / figures.steps() * 1000));
+  out.line(fmt::format("  {:>12.1f}  MiB peak memory", figures.peak_rss_mib));
+  out.line(fmt::format("  {:>12.2f}  seconds", figures.seconds));
+}
+
+struct LimitFigures {
+  SequentialFigures engine;
+  BareFigures bare;
+
+  double ratio() const { return bare.seconds / engine.seconds; }
+  Value to_value() const {
+    return object({{"scenario", "store-limit"},
+                   {"store", engine.store},
+                   {"steps", engine.load.steps},
+                   {"workflows", engine.load.workflows},
+                   {"concurrency", engine.load.concurrency},
+                   {"seconds", bare.seconds},
+                   {"steps_per_second", engine.steps() / bare.seconds},
+                   {"workflows_per_second", engine.load.workflows / bare.seconds},
+                   {"transactions", bare.transactions},
+                   {"bytes", bare.bytes},
+                   {"engine", engine.to_value()},
+                   {"ratio", ratio()}});
+  }
+};
+
+/// Runs the engine on a new store, then writes the same bytes in the same transactions to a second one beside it.
+Result<LimitFigures> measure_limit(const BenchStoreLimitOptions& options) {
+  const std::string file = options.store.starts_with(kSqlite) ? options.store.substr(kSqlite.size()) : "";
+  if (file.empty()) return fail(code::invalid_input, "store-limit needs a store of the form sqlite:PATH");
+  const std::string bare_file = file + ".bare";
+  for (const std::string& each : {file, bare_file})
+    if (std::filesystem::exists(each))
+      return fail(code::invalid_input, "'" + each + "' exists already", "name a file that does not: the measurement starts from an empty store");
+
+  LimitFigures figures;
+  const TransactionCounter counter;
+  std::vector<RecordedTransaction> written;
+  {
+    MAPFLOW_ASSIGN(auto opened, persistence::open(options.store));
+    const auto store = std::make_shared<RecordingStore>(std::move(opened), [&counter] { return counter.count(); });
+    MAPFLOW_ASSIGN(figures.engine, run_sequential(options.load, store, [&] { written = store->take(); }));
+  }
+  MAPFLOW_TRY(persistence::open(std::string(kSqlite) + bare_file));  // makes the tables
+  auto bare = write_bare(written, bare_file, file);
+  std::error_code ignored;
+  for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(bare_file + part, ignored);
+  if (!bare) return fail(bare.error());
+  figures.bare = *bare;
+  return figures;
+}
+
+void print_limit(Stream& out, const LimitFigures& figures) {
+  print_figures(out, figures.engine);
+  out.line(fmt::format("a bare loop writing the same {:.1f} MiB in the same {} transactions", static_cast<double>(figures.bare.bytes) / (1 << 20),
+                       figures.bare.transactions));
+  out.line(fmt::format("  {:>12.0f}  steps/s", figures.engine.steps() / figures.bare.seconds));
+  out.line(fmt::format("  {:>12.2f}  seconds", figures.bare.seconds));
+  out.line(fmt::format("  {:>11.0f}%  of that is what the engine reaches", 100 * figures.ratio()));
+}
+
+}  // namespace
+
+ExitCode execute(const BenchSequentialOptions& options, Console& console) {
+  auto store = persistence::open(options.store);
+  if (!store) return refuse(console, store.error(), options.json);
+  const auto figures = run_sequential(options.load, *std::move(store));
+  if (!figures) return refuse(console, figures.error(), options.json);
+  if (options.json) {
+    console.document(figures->to_value());
+  } else {
+    print_figures(console.out, *figures);
+  }
+  return ExitCode::success;
+}
+
+ExitCode execute(const BenchStoreLimitOptions& options, Console& console) {
+  const auto figures = measure_limit(options);
+  if (!figures) return refuse(console, figures.error(), options.json);
+  if (options.json) {
+    console.document(figures->to_value());
+  } else {
+    print_limit(console.out, *figures);
+  }
+  return ExitCode::success;
+}
+
+}  // namespace mapflow::cli

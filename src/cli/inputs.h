@@ -1,0 +1,22 @@
+// The input of an instance from `--input FILE` and `-i key=value`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "value/value.h"
+
+namespace mapflow::cli {
+
+/// Lays `key=value` over `input` in order: the value is JSON if it parses as JSON, else text; a dotted key reaches
+/// into objects. Errors: invalid_input.
+Status add_inputs(Value& input, const std::vector<std::string>& assignments);
+
+/// A JSON object from a file, "-" for standard input. Errors: as read_text(); invalid_input with the place.
+Result<Value> read_object(const std::string& path);
+
+/// The whole input: null when nothing was given at all.
+Result<Value> read_input(const std::string& path, const std::vector<std::string>& assignments);
+
+}  // namespace mapflow::cli

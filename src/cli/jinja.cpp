@@ -1,0 +1,74 @@
+#include <unistd.h>
+
+#include "cli/files.h"
+#include "cli/inputs.h"
+#include "cli/jinja_repl.h"
+#include "cli/text.h"
+#include "cli/verbs.h"
+#include "jinja/jinja.h"
+#include "kernel/templates.h"
+#include "value/json.h"
+
+namespace mapflow::cli {
+
+namespace {
+
+/// The language of workflows, or plain Jinja2's leniency with undefined names.
+jinja::Environment make_environment(bool lenient) {
+  jinja::Options options = kernel::workflow_template_options();
+  if (lenient) options.undefined = jinja::Undefined::lenient;
+  jinja::Environment environment(options);
+  jinja::add_workflow_filters(environment);
+  return environment;
+}
+
+Result<Value> read_data(const std::string& path) { return path.empty() ? Result<Value>(Value(Object{})) : read_object(path); }
+
+/// The error, and where there is one the line of the template with a caret.
+ExitCode refuse_template(Console& console, const Error& error) {
+  console.error(error, false);
+  const auto details = parse_json(error.details.empty() ? "null" : error.details);
+  if (details)
+    if (const Value* source = details->find("source"); source && source->is_text())
+      console.err.line(printable_lines(source->as_text()));
+  return error.is(code::template_error) || error.is(code::resource_exhausted) ? ExitCode::failed : exit_code_of(error);
+}
+
+}  // namespace
+
+ExitCode execute(const JinjaRenderOptions& options, Console& console) {
+  const auto data = read_data(options.data_file);
+  if (!data) return refuse(console, data.error(), false);
+  const auto source = read_text(options.file);
+  if (!source) return refuse(console, source.error(), false);
+  const jinja::Environment environment = make_environment(options.lenient);
+  const auto compiled = environment.compile(*source, {options.file, 1, 1});
+  if (!compiled) return refuse_template(console, compiled.error());
+  const auto text = compiled->render(jinja::ValueScope(*data));
+  if (!text) return refuse_template(console, text.error());
+  console.out.write(*text);
+  if (console.out.terminal() && !text->ends_with('\n')) console.out.line();
+  return ExitCode::success;
+}
+
+ExitCode execute(const JinjaEvalOptions& options, Console& console) {
+  const auto data = read_data(options.data_file);
+  if (!data) return refuse(console, data.error(), false);
+  const jinja::Environment environment = make_environment(options.lenient);
+  const auto compiled = environment.compile_expression(options.expression, {"expression", 1, 1});
+  if (!compiled) return refuse_template(console, compiled.error());
+  const auto value = compiled->evaluate(jinja::ValueScope(*data));
+  if (!value) return refuse_template(console, value.error());
+  console.document(*value);
+  return ExitCode::success;
+}
+
+ExitCode execute(const JinjaReplOptions& options, Console& console) {
+  const auto data = read_data(options.data_file);
+  if (!data) return refuse(console, data.error(), false);
+  JinjaRepl repl(make_environment(options.lenient), *data);
+  if (isatty(STDIN_FILENO) != 1) return repl.run_script(console);
+  return repl.run_interactively(console);
+}
+
+}  // namespace mapflow::cli

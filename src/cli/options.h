@@ -1,0 +1,100 @@
+// What a command line asks for, as plain structs: one per verb. arguments.h makes them, the verbs (verbs.h) read them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace mapflow::cli {
+
+inline constexpr const char* kDefaultStore = "sqlite:mapflow.db";
+
+struct RunOptions {
+  std::string file;
+  std::vector<std::string> inputs;   ///< "key=value", in the order given
+  std::string input_file;            ///< path, "-" for standard input, or empty
+  std::string id;
+  std::vector<std::string> with;     ///< further definition files and folders
+  std::string secrets_file;
+  std::string store = kDefaultStore;
+  bool json = false;
+  bool watch = false;
+};
+
+struct ValidateOptions {
+  std::vector<std::string> files;
+  std::vector<std::string> with;
+  bool json = false;
+};
+
+struct ShowOptions {
+  std::string id;
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
+struct HistoryOptions {
+  std::string id;
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
+struct ListOptions {
+  std::string workflow, state, tag, text;  ///< empty: any
+  std::size_t limit = 100;
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
+struct JinjaRenderOptions {
+  std::string file;                  ///< path, or "-" for standard input
+  std::string data_file;             ///< JSON, "-" for standard input, or empty
+  bool lenient = false;
+};
+
+struct JinjaEvalOptions {
+  std::string expression;
+  std::string data_file;
+  bool lenient = false;
+};
+
+struct JinjaReplOptions {
+  std::string data_file;
+  bool lenient = false;
+};
+
+struct StoreVerifyOptions {
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
+/// How much work a benchmark is given.
+struct BenchLoad {
+  std::uint32_t steps = 10;          ///< per workflow
+  std::uint32_t workflows = 20000;
+  std::uint32_t concurrency = 1000;  ///< workflows running at once
+  std::uint32_t shards = 0;          ///< 0: as the engine chooses
+};
+
+struct BenchSequentialOptions {
+  BenchLoad load;
+  std::string store = "memory:";
+  bool json = false;
+};
+
+struct BenchStoreLimitOptions {
+  BenchLoad load;
+  std::string store;
+  bool json = false;
+};
+
+struct VersionOptions {
+  bool json = false;
+};
+
+using Command = std::variant<RunOptions, ValidateOptions, ShowOptions, HistoryOptions, ListOptions, JinjaRenderOptions,
+                             JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
+                             BenchStoreLimitOptions, VersionOptions>;
+
+}  // namespace mapflow::cli

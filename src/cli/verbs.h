@@ -1,0 +1,24 @@
+// The verbs, one function and one file each. Every verb says what it has to say to the console and gives the exit code;
+// with `json` it prints exactly one JSON document on standard output, also when it fails.
+#pragma once
+
+#include "cli/console.h"
+#include "cli/exit_code.h"
+#include "cli/options.h"
+
+namespace mapflow::cli {
+
+ExitCode execute(const RunOptions& options, Console& console);
+ExitCode execute(const ValidateOptions& options, Console& console);
+ExitCode execute(const ShowOptions& options, Console& console);
+ExitCode execute(const HistoryOptions& options, Console& console);
+ExitCode execute(const ListOptions& options, Console& console);
+ExitCode execute(const JinjaRenderOptions& options, Console& console);
+ExitCode execute(const JinjaEvalOptions& options, Console& console);
+ExitCode execute(const JinjaReplOptions& options, Console& console);
+ExitCode execute(const StoreVerifyOptions& options, Console& console);
+ExitCode execute(const BenchSequentialOptions& options, Console& console);
+ExitCode execute(const BenchStoreLimitOptions& options, Console& console);
+ExitCode execute(const VersionOptions& options, Console& console);
+
+}  // namespace mapflow::cli

@@ -1,0 +1,42 @@
+#include "cli/wire.h"
+
+#include <filesystem>
+#include <string_view>
+
+#include "agents/factory.h"
+#include "engine/clock.h"
+#include "steps/registry.h"
+
+namespace mapflow::cli {
+
+Timestamp now() { return engine::SystemClock().now(); }
+
+std::unique_ptr<kernel::KindRegistry> step_kinds() { return steps::make_registry(); }
+
+EngineOptions engine_for_run(const std::string& store, Secrets secrets, engine::LogLine log) {
+  EngineOptions options;
+  options.store = store;
+  options.agents = agents::make_agent_factory();
+  options.secrets = std::move(secrets);
+  options.private_partition = true;
+  options.shards = 1;
+  options.log = std::move(log);
+  return options;
+}
+
+Result<std::unique_ptr<persistence::Store>> open_existing(const std::string& url) {
+  constexpr std::string_view sqlite = "sqlite:";
+  if (url == "memory:") {
+    return fail(code::invalid_input, "a memory store holds nothing once its program has ended",
+                "name another store: --store sqlite:PATH");
+  }
+  if (url.starts_with(sqlite)) {
+    std::error_code ignored;
+    const std::string path = url.substr(sqlite.size());
+    if (!path.empty() && !std::filesystem::exists(path, ignored))
+      return fail(code::unavailable, "there is no store '" + url + "'", "`mapflow run` makes one; or name another: --store URL");
+  }
+  return persistence::open(url);
+}
+
+}  // namespace mapflow::cli

@@ -1,0 +1,28 @@
+// Where the program is put together: the one place of the command line that names concrete classes.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "cli/secrets.h"
+#include "engine/engine.h"
+#include "kernel/step_kind.h"
+#include "persistence/store.h"
+
+namespace mapflow::cli {
+
+/// The time by the machine's clock.
+Timestamp now();
+
+/// The step kinds that definitions may use.
+std::unique_ptr<kernel::KindRegistry> step_kinds();
+
+/// An engine for one run in this process: all agent transports, a partition of its own.
+EngineOptions engine_for_run(const std::string& store, Secrets secrets, engine::LogLine log);
+
+/// A store to look into. Unlike persistence::open it makes no new one. Errors: not_found, and those of open.
+Result<std::unique_ptr<persistence::Store>> open_existing(const std::string& url);
+
+}  // namespace mapflow::cli
