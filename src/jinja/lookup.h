@@ -1,0 +1,28 @@
+// The method tables, and the few methods of objects that only templates have.
+#pragma once
+
+#include <span>
+
+#include "jinja/ast.h"
+#include "jinja/cell.h"
+
+namespace mapflow::jinja::detail {
+
+/// The methods of a type, one table in each methods_*.cpp.
+std::span<const FunctionSpec> method_table(MethodHolder holder);
+std::span<const FunctionSpec> text_methods();
+std::span<const FunctionSpec> list_methods();
+std::span<const FunctionSpec> tuple_methods();
+std::span<const FunctionSpec> dict_methods();
+std::span<const FunctionSpec> integer_methods();
+std::span<const FunctionSpec> number_methods();
+std::span<const FunctionSpec> view_methods();
+
+const FunctionSpec& loop_cycle();
+const FunctionSpec& loop_changed();
+const FunctionSpec& cycler_next();
+const FunctionSpec& cycler_reset();
+
+Cell bound_method(Vm& vm, Cell self, const FunctionSpec& spec);
+
+}  // namespace mapflow::jinja::detail
