@@ -2,8 +2,10 @@
 //
 //   {"id": "a", "kind": "template", "template": "{{ x }}", "context": {"x": 1}}   ->  {"id":"a","output":"1"}
 //   {"id": "b", "kind": "expression", "template": "x / 2", "context": {"x": 1}}   ->  {"id":"b","value":0.5}
-//   {"id": "c", "kind": "expression", "template": "x"}                            ->  {"id":"c","value":{"undefined":true}}
-//   {"id": "d", "kind": "template", "template": "{{ 1 + 'x' }}"}                  ->  {"id":"d","error":"type","message":"…"}
+//   {"id": "c", "kind": "expression", "template": "x"}                            ->
+//   {"id":"c","value":{"undefined":true}}
+//   {"id": "d", "kind": "template", "template": "{{ 1 + 'x' }}"}                  ->
+//   {"id":"d","error":"type","message":"…"}
 //
 // Further fields of a case: "undefined" ("strict" or "default"), "options" (trim_blocks, lstrip_blocks,
 // keep_trailing_newline, autoescape), "extensions" ("do", "loopcontrols"), "templates" (name to text).

@@ -24,7 +24,8 @@ std::string_view symbol(Arithmetic op) {
 [[noreturn]] void unsupported(Vm& vm, Arithmetic op, Cell a, Cell b) {
   if (a.is(Kind::undefined)) vm.fail_undefined(a);
   if (b.is(Kind::undefined)) vm.fail_undefined(b);
-  vm.type_error("unsupported operand type(s) for " + std::string(symbol(op)) + ": '" + type_name(a) + "' and '" + type_name(b) + "'");
+  vm.type_error("unsupported operand type(s) for " + std::string(symbol(op)) + ": '" + type_name(a) + "' and '" +
+                type_name(b) + "'");
 }
 
 // Rounds a fraction to the nearest double, ties to even, as Python does for integers of any size.
@@ -77,7 +78,8 @@ double float_pow(Vm& vm, double a, double b) {
   if (a < 0 && std::isfinite(a) && std::isfinite(b) && b != std::floor(b))
     vm.value_error("a negative number cannot be raised to a fractional power");
   const double result = std::pow(a, b);
-  if (std::isinf(result) && std::isfinite(a) && std::isfinite(b)) vm.value_error("the result of ** is too large for a float");
+  if (std::isinf(result) && std::isfinite(a) && std::isfinite(b))
+    vm.value_error("the result of ** is too large for a float");
   return result;
 }
 
@@ -102,7 +104,8 @@ Cell float_arithmetic(Vm& vm, Arithmetic op, double a, double b) {
 
 Cell big_pow(Vm& vm, const Big& base, const Big& exponent) {
   const std::size_t base_bits = bits_of(base);
-  if (base_bits > 1 && (exponent > vm.limits.integer_bits || base_bits * static_cast<std::uint64_t>(exponent) > vm.limits.integer_bits + base_bits))
+  if (base_bits > 1 && (exponent > vm.limits.integer_bits ||
+                        base_bits * static_cast<std::uint64_t>(exponent) > vm.limits.integer_bits + base_bits))
     vm.limit_error("the integer is larger than its limit allows");
   if (base_bits <= 1) {  // -1, 0, 1
     if (base == 0) return Cell::of(std::int64_t{exponent == 0});
@@ -116,14 +119,16 @@ Cell big_arithmetic(Vm& vm, Arithmetic op, const Big& a, const Big& b) {
     case Arithmetic::add: return from_big(vm, a + b);
     case Arithmetic::sub: return from_big(vm, a - b);
     case Arithmetic::mul:
-      if (bits_of(a) + bits_of(b) > vm.limits.integer_bits + 64) vm.limit_error("the integer is larger than its limit allows");
+      if (bits_of(a) + bits_of(b) > vm.limits.integer_bits + 64)
+        vm.limit_error("the integer is larger than its limit allows");
       return from_big(vm, a * b);
     case Arithmetic::div:
       if (b == 0) vm.value_error("division by zero");
       return Cell::of(divide_exactly(vm, a, b));
     case Arithmetic::floordiv:
     case Arithmetic::mod: {
-      if (b == 0) vm.value_error(op == Arithmetic::mod ? "integer modulo by zero" : "integer division or modulo by zero");
+      if (b == 0)
+        vm.value_error(op == Arithmetic::mod ? "integer modulo by zero" : "integer division or modulo by zero");
       Big quotient, rest;
       divide_qr(a, b, quotient, rest);
       if (rest != 0 && (rest < 0) != (b < 0)) {
@@ -156,12 +161,14 @@ Cell small_arithmetic(Vm& vm, Arithmetic op, std::int64_t a, std::int64_t b) {
     case Arithmetic::div: {
       if (b == 0) vm.value_error("division by zero");
       constexpr std::int64_t exact = std::int64_t{1} << 53;
-      if (a >= -exact && a <= exact && b >= -exact && b <= exact) return Cell::of(static_cast<double>(a) / static_cast<double>(b));
+      if (a >= -exact && a <= exact && b >= -exact && b <= exact)
+        return Cell::of(static_cast<double>(a) / static_cast<double>(b));
       break;
     }
     case Arithmetic::floordiv:
     case Arithmetic::mod: {
-      if (b == 0) vm.value_error(op == Arithmetic::mod ? "integer modulo by zero" : "integer division or modulo by zero");
+      if (b == 0)
+        vm.value_error(op == Arithmetic::mod ? "integer modulo by zero" : "integer division or modulo by zero");
       if (a == kMin && b == -1) break;
       std::int64_t quotient = a / b;
       std::int64_t rest = a % b;
@@ -230,7 +237,8 @@ Cell arithmetic(Vm& vm, Arithmetic op, Cell a, Cell b) {
 Cell negate(Vm& vm, Cell a, bool negative) {
   check_opaque(vm, a);
   if (a.is(Kind::undefined)) vm.fail_undefined(a);
-  if (!a.is_number()) vm.type_error(std::string("bad operand type for unary ") + (negative ? "-" : "+") + ": '" + type_name(a) + "'");
+  if (!a.is_number())
+    vm.type_error(std::string("bad operand type for unary ") + (negative ? "-" : "+") + ": '" + type_name(a) + "'");
   if (a.is(Kind::number)) return Cell::of(negative ? -a.number : a.number);
   if (const auto small = whole(a); small && *small != kMin) return Cell::of(negative ? -*small : *small);
   return from_big(vm, negative ? Big(-to_big(a)) : to_big(a));
@@ -241,7 +249,9 @@ std::partial_ordering compare_numbers(Cell a, Cell b) {
     const auto small_a = whole(a), small_b = whole(b);
     if (small_a && small_b) return *small_a <=> *small_b;
     const int order = to_big(a).compare(to_big(b));
-    return order < 0 ? std::partial_ordering::less : order > 0 ? std::partial_ordering::greater : std::partial_ordering::equivalent;
+    return order < 0   ? std::partial_ordering::less
+           : order > 0 ? std::partial_ordering::greater
+                       : std::partial_ordering::equivalent;
   }
   if (a.is(Kind::number) && b.is(Kind::number)) return a.number <=> b.number;
   if (b.is(Kind::number)) {

@@ -68,8 +68,8 @@ void start_scope(const ScopeStart& start, Vm& vm);
 struct Unit {
   Body body;
   std::uint32_t slots = 0;
-  bool captured = false;             ///< something inside may outlive a call and still need the frame
-  ScopeStart start;          ///< for the slots that do not start as "look it up"
+  bool captured = false;  ///< something inside may outlive a call and still need the frame
+  ScopeStart start;       ///< for the slots that do not start as "look it up"
 };
 
 /// An attribute's name, and the methods it would be, by the type it may be asked of.
@@ -144,10 +144,10 @@ struct FilterExpr final : Expr {
   Cell eval(Vm& vm) const override;
   Cell apply(Vm& vm, Cell value) const;
   std::string_view name;
-  const Expr* base;                      ///< null in filter blocks
+  const Expr* base;  ///< null in filter blocks
   CallArgs args;
   const FunctionSpec* native = nullptr;
-  const HostFunction* host = nullptr;    ///< both null: unknown, an error when run
+  const HostFunction* host = nullptr;  ///< both null: unknown, an error when run
 };
 
 struct TestExpr final : Expr {
@@ -159,7 +159,7 @@ struct TestExpr final : Expr {
   CallArgs args;
   const FunctionSpec* native = nullptr;
   const HostFunction* host = nullptr;
-  bool asks_defined = false;    ///< `is defined` and `is undefined`, which are answered in place
+  bool asks_defined = false;  ///< `is defined` and `is undefined`, which are answered in place
   bool asks_undefined = false;
 };
 
@@ -244,11 +244,11 @@ struct DictExpr final : Expr {
 struct Target {
   enum class Form : std::uint8_t { name, tuple, member } form = Form::name;
   std::uint32_t at = 0;
-  std::string_view name;             ///< of the name, or of the member
-  std::uint32_t slot = 0;            ///< in the frame of the unit that assigns
-  bool exported = false;             ///< at the top level of a template: also visible to blocks and importers
+  std::string_view name;   ///< of the name, or of the member
+  std::uint32_t slot = 0;  ///< in the frame of the unit that assigns
+  bool exported = false;   ///< at the top level of a template: also visible to blocks and importers
   std::vector<Target> parts;
-  const NameExpr* space = nullptr;   ///< the namespace of a member
+  const NameExpr* space = nullptr;  ///< the namespace of a member
 };
 
 void assign(const Target& target, Cell value, Vm& vm);
@@ -284,7 +284,7 @@ struct ForStmt final : Stmt {
   Flow walk(Vm& vm, Cell items, std::uint32_t depth) const;
   Target target;
   const Expr* iterable = nullptr;
-  const Expr* filter = nullptr;   ///< `if` of the loop
+  const Expr* filter = nullptr;  ///< `if` of the loop
   bool recursive = false;
   bool uses_loop = false;
   std::uint32_t loop_slot = 0;
@@ -293,7 +293,7 @@ struct ForStmt final : Stmt {
   ScopeStart else_start;
   Body body;
   Body otherwise;
-  Unit unit;                      ///< of a recursive loop, whose body is a unit of its own
+  Unit unit;  ///< of a recursive loop, whose body is a unit of its own
 };
 
 struct SetStmt final : Stmt {
@@ -354,10 +354,10 @@ struct MacroDef {
     std::uint32_t slot = 0;
     const Expr* otherwise = nullptr;  ///< the default, or null
   };
-  std::string_view name;              ///< empty for a caller
+  std::string_view name;  ///< empty for a caller
   std::vector<Parameter> parameters;
   bool takes_caller = false, takes_varargs = false, takes_kwargs = false;
-  bool caller_declared = false;       ///< `caller` is among the parameters
+  bool caller_declared = false;  ///< `caller` is among the parameters
   std::uint32_t caller_slot = 0, varargs_slot = 0, kwargs_slot = 0;
   Unit unit;
 };
@@ -414,7 +414,7 @@ struct ImportStmt final : Stmt {
   bool with_context = false;
   Target module;                                             ///< of `import … as`
   std::vector<std::pair<std::string_view, Target>> members;  ///< of `from … import`
-  const LocalNames* locals = nullptr;  ///< null without context
+  const LocalNames* locals = nullptr;                        ///< null without context
 };
 
 }  // namespace mapflow::jinja::detail

@@ -15,6 +15,8 @@ using Big = boost::multiprecision::cpp_int;
 Cell from_big(Vm& vm, Big big);
 /// The value of any kind of int.
 Big to_big(Cell integer);
+/// Keeps a constant for as long as the program.
+const void* keep_big(Program& program, Big big);
 std::string big_text(Vm& vm, const Big& big);
 
 }  // namespace mapflow::jinja::detail

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 
 #include "jinja/unicode.h"
@@ -24,10 +24,12 @@ void check_text_size(Vm& vm, std::uint64_t bytes) {
   vm.tick(bytes / 64);
 }
 
-Cell repeated_padding(Vm& vm, std::string_view text, std::int64_t left, std::int64_t right, std::string_view fill, bool markup) {
+Cell repeated_padding(Vm& vm, std::string_view text, std::int64_t left, std::int64_t right, std::string_view fill,
+                      bool markup) {
   left = std::max<std::int64_t>(left, 0);
   right = std::max<std::int64_t>(right, 0);
-  const auto limit = static_cast<std::int64_t>(std::min<std::size_t>(vm.limits.memory_bytes, std::numeric_limits<std::uint32_t>::max()));
+  const auto limit = static_cast<std::int64_t>(
+      std::min<std::size_t>(vm.limits.memory_bytes, std::numeric_limits<std::uint32_t>::max()));
   if (left > limit || right > limit) vm.limit_error("the text is longer than its limit allows");
   check_text_size(vm, text.size() + static_cast<std::uint64_t>(left + right) * fill.size());
   Capture capture(vm);
@@ -51,7 +53,8 @@ AttributePath::AttributePath(Vm& vm, Cell attribute, Cell otherwise) : otherwise
   while (true) {
     const std::size_t dot = rest.find('.');
     const std::string_view step = rest.substr(0, dot);
-    const bool digits = !step.empty() && std::all_of(step.begin(), step.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool digits =
+        !step.empty() && std::all_of(step.begin(), step.end(), [](char c) { return c >= '0' && c <= '9'; });
     const Cell number = digits ? parse_integer(vm, step, 10) : Cell::unset();
     vm.append(*steps_, digits ? number : Cell::borrowed(step));
     if (dot == std::string_view::npos) break;
@@ -104,7 +107,8 @@ std::size_t find_in(Vm& vm, std::string_view text, std::string_view wanted, std:
   if (from > text.size()) return std::string_view::npos;
   if (wanted.empty()) return from;
   const void* found = ::memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
-  const std::size_t at = found ? static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) : std::string_view::npos;
+  const std::size_t at =
+      found ? static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) : std::string_view::npos;
   vm.tick((std::min(at, text.size()) - from) / 32);
   return at;
 }
@@ -203,7 +207,8 @@ bool parse_float(std::string_view text, double& number) {
     const auto [code, width] = unicode::decode(text.substr(i));
     const int value = unicode::decimal_value(code);
     if (code == '_') {
-      const bool between = i > 0 && i + 1 < text.size() && unicode::decimal_value(static_cast<unsigned char>(text[i - 1])) >= 0 &&
+      const bool between = i > 0 && i + 1 < text.size() &&
+                           unicode::decimal_value(static_cast<unsigned char>(text[i - 1])) >= 0 &&
                            unicode::decimal_value(static_cast<unsigned char>(text[i + 1])) >= 0;
       if (!between) return false;
     } else if (value >= 0) {
@@ -243,7 +248,8 @@ double round_to(double number, std::int64_t digits) {
   }
   // The decimal digits of the double itself decide, so they are written out and read back.
   char buffer[720];
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::fixed, static_cast<int>(digits)).ptr;
+  const auto end =
+      std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::fixed, static_cast<int>(digits)).ptr;
   double rounded = number;
   std::from_chars(buffer, end, rounded);
   return rounded;

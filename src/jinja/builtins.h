@@ -16,14 +16,19 @@ inline bool given_value(Cell argument) { return given(argument) && !argument.is(
 inline std::string_view soft(Vm& vm, Cell cell) { return to_text(vm, cell).text(); }
 
 /// An argument's value, or what it is when it is not given.
-inline std::int64_t integer_or(Vm& vm, Cell argument, std::int64_t otherwise) { return given(argument) ? index(vm, argument) : otherwise; }
-inline bool truth_or(Vm& vm, Cell argument, bool otherwise) { return given(argument) ? truth(vm, argument) : otherwise; }
+inline std::int64_t integer_or(Vm& vm, Cell argument, std::int64_t otherwise) {
+  return given(argument) ? index(vm, argument) : otherwise;
+}
+inline bool truth_or(Vm& vm, Cell argument, bool otherwise) {
+  return given(argument) ? truth(vm, argument) : otherwise;
+}
 /// A text argument. Fails for anything else.
 std::string_view text_argument(Vm& vm, Cell argument, std::string_view what);
 
 /// Fails when a text of this many bytes would be too long; to be asked before it is made.
 void check_text_size(Vm& vm, std::uint64_t bytes);
-Cell repeated_padding(Vm& vm, std::string_view text, std::int64_t left, std::int64_t right, std::string_view fill, bool markup);
+Cell repeated_padding(Vm& vm, std::string_view text, std::int64_t left, std::int64_t right, std::string_view fill,
+                      bool markup);
 
 /// `attribute='a.b.0'` of many filters: follows the steps into an item.
 class AttributePath {

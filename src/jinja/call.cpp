@@ -3,7 +3,7 @@
 #include <array>
 
 #include "jinja/environment_state.h"
-#include "jinja/lookup.h"
+#include "jinja/nearest.h"
 #include "jinja/program.h"
 #include "jinja/render.h"
 #include "jinja/runtime.h"
@@ -57,7 +57,8 @@ Cell call_native(Vm& vm, const FunctionSpec& spec, const Cell* self, const Args&
   std::uint32_t given = args.count;
   if (given > spec.count) {
     if (!spec.rest)
-      vm.type_error(callee_name(spec) + " takes at most " + std::to_string(spec.count) + " argument(s) (" + std::to_string(given) + " given)");
+      vm.type_error(callee_name(spec) + " takes at most " + std::to_string(spec.count) + " argument(s) (" +
+                    std::to_string(given) + " given)");
     rest.positional = args.positional + spec.count;
     rest.count = given - spec.count;
     given = spec.count;
@@ -70,7 +71,8 @@ Cell call_native(Vm& vm, const FunctionSpec& spec, const Cell* self, const Args&
     std::size_t at = 0;
     while (at < spec.count && parameter_name(spec, at) != named.name) ++at;
     if (at < spec.count) {
-      if (!bound[at + 1].is(Kind::unset)) vm.type_error(callee_name(spec) + " got multiple values for argument '" + std::string(named.name) + "'");
+      if (!bound[at + 1].is(Kind::unset))
+        vm.type_error(callee_name(spec) + " got multiple values for argument '" + std::string(named.name) + "'");
       bound[at + 1] = named.value;
     } else if (spec.rest_named) {
       rest_named.push_back(named);
@@ -95,14 +97,19 @@ Cell call_host(Vm& vm, const HostFunction& function, std::string_view name, cons
   std::vector<Object::Member> named;
   if (first) positional.push_back(to_value(vm, *first));
   for (std::uint32_t i = 0; i < args.count; ++i) positional.push_back(to_value(vm, args.positional[i]));
-  for (std::uint32_t i = 0; i < args.named_count; ++i) named.push_back({Text(args.named[i].name), to_value(vm, args.named[i].value)});
+  for (std::uint32_t i = 0; i < args.named_count; ++i)
+    named.push_back({Text(args.named[i].name), to_value(vm, args.named[i].value)});
   for (const Value& each : positional) tick_for(vm, each);
   for (const auto& [key, each] : named) tick_for(vm, each);
   Result<Value> result = function({positional, named});
   if (!result) {
     const Error& error = result.error();
-    Failure failure{error.is(code::resource_exhausted) ? FailureClass::limit : FailureClass::other, std::string(name) + ": " + error.message,
-                    error.hint, vm.program, vm.at, nullptr};
+    Failure failure{error.is(code::resource_exhausted) ? FailureClass::limit : FailureClass::other,
+                    (error.message.starts_with(name) ? std::string() : std::string(name) + ": ") + error.message,
+                    error.hint,
+                    vm.program,
+                    vm.at,
+                    nullptr};
     throw failure;
   }
   charge_for(vm, *result);
@@ -111,7 +118,8 @@ Cell call_host(Vm& vm, const HostFunction& function, std::string_view name, cons
 
 Cell call_filter(Vm& vm, std::string_view name, Cell value, const Args& args) {
   const Callee callee = vm.environment.filter(name);
-  if (!callee) vm.value_error("no filter named '" + std::string(name) + "'");
+  if (!callee)
+    vm.value_error("no filter named '" + std::string(name) + "'" + did_you_mean(name, vm.environment.filter_names()));
   if (callee.host) {
     check_opaque(vm, value);
     return call_host(vm, *callee.host, name, &value, args);
@@ -122,9 +130,11 @@ Cell call_filter(Vm& vm, std::string_view name, Cell value, const Args& args) {
 
 bool call_test(Vm& vm, std::string_view name, Cell value, const Args& args) {
   const Callee callee = vm.environment.test(name);
-  if (!callee) vm.value_error("no test named '" + std::string(name) + "'");
+  if (!callee)
+    vm.value_error("no test named '" + std::string(name) + "'" + did_you_mean(name, vm.environment.test_names()));
   if (name != "defined" && name != "undefined") check_opaque(vm, value);
-  return truth(vm, callee.host ? call_host(vm, *callee.host, name, &value, args) : call_native(vm, *callee.native, &value, args));
+  return truth(vm, callee.host ? call_host(vm, *callee.host, name, &value, args)
+                               : call_native(vm, *callee.native, &value, args));
 }
 
 bool is_callable(Cell cell) {
@@ -173,7 +183,8 @@ void bind_macro(Vm& vm, const MacroDef& def, Frame& frame, const Args& args, Cel
         value = args.named[n].value;
         use(n);
       }
-    if (value.is(Kind::unset)) value = parameter.otherwise ? parameter.otherwise->eval(vm) : vm.undefined_parameter(parameter.name);
+    if (value.is(Kind::unset))
+      value = parameter.otherwise ? parameter.otherwise->eval(vm) : vm.undefined_parameter(parameter.name);
     frame.slots[parameter.slot] = value;
   }
   if (def.takes_caller && !caller_found) {
@@ -182,11 +193,15 @@ void bind_macro(Vm& vm, const MacroDef& def, Frame& frame, const Args& args, Cel
         caller = args.named[n].value;
         use(n);
       }
-    frame.slots[def.caller_slot] = caller.is(Kind::unset) || caller.is(Kind::none) ? vm.undefined_plain("No caller defined") : caller;
+    frame.slots[def.caller_slot] =
+        caller.is(Kind::unset) || caller.is(Kind::none) ? vm.undefined_plain("No caller defined") : caller;
     caller = Cell::unset();
   }
   if (!caller.is(Kind::unset)) {
-    if (!def.takes_kwargs) refuse_arguments(vm, def, caller_found ? "was invoked with two values for the special caller argument" : "takes no keyword argument 'caller'");
+    if (!def.takes_kwargs)
+      refuse_arguments(vm, def,
+                       caller_found ? "was invoked with two values for the special caller argument"
+                                    : "takes no keyword argument 'caller'");
   }
   if (def.takes_kwargs) {
     const Cell rest = vm.dict();

@@ -14,32 +14,33 @@
 namespace mapflow::jinja::detail {
 
 class Vm;
+struct Program;
 
 enum class Kind : std::uint8_t {
-  unset,      ///< no value: a slot not yet filled, an argument not given. Never seen by templates
+  unset,  ///< no value: a slot not yet filled, an argument not given. Never seen by templates
   undefined,
   none,
   boolean,
   integer,
   bigint,
   number,
-  text,       ///< with kMarkup among the flags: text that needs no escaping
+  text,  ///< with kMarkup among the flags: text that needs no escaping
   list,
   data_list,
   tuple,
   dict,
   data_dict,
   range,
-  view,       ///< keys(), values() or items() of a dict
-  iterator,   ///< what a lazy filter gives; runs out once walked
+  view,      ///< keys(), values() or items() of a dict
+  iterator,  ///< what a lazy filter gives; runs out once walked
   function,
   method,
   macro,
   loop,
-  space,      ///< namespace()
+  space,  ///< namespace()
   module,
   self,
-  block,      ///< self.name, super
+  block,  ///< self.name, super
   cycler,
   joiner,
 };
@@ -176,9 +177,11 @@ struct Iterator {
 /// Why there is no value.
 struct Missing {
   enum class What : std::uint8_t { name, attribute, item, parameter, blocked, plain } what;
-  std::string_view name;       ///< of the name, attribute or parameter; the whole message for plain
-  Cell object;                 ///< what was looked into, or unset
-  Cell key;                    ///< for an item: the subscript
+  std::string_view name;   ///< of the name, attribute or parameter; the whole message for plain
+  Cell object;             ///< what was looked into, or unset
+  Cell key;                ///< for an item: the subscript
+  const Program* program;  ///< where it was asked for
+  std::uint32_t at;
 };
 
 struct Space {

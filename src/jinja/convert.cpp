@@ -52,16 +52,12 @@ Value convert(Vm& vm, Cell cell, int depth) {
     case Kind::integer: return Value(cell.integer);
     case Kind::number: return Value(cell.number);
     case Kind::bigint: return Value(to_double(vm, cell));
-    case Kind::text:
-      vm.arena.charge(cell.size);
-      return Value(cell.text());
+    case Kind::text: vm.arena.charge(cell.size); return Value(cell.text());
     case Kind::data_list:
     case Kind::data_dict:
       if (!vm.changed_data) return *cell.value;
       return cell.is(Kind::data_list) ? list_value(vm, cell, depth) : dict_value(vm, cell, depth);
-    case Kind::undefined:
-      vm.check_strict(cell);
-      return {};
+    case Kind::undefined: vm.check_strict(cell); return {};
     case Kind::list:
     case Kind::tuple:
     case Kind::range:

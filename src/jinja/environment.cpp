@@ -22,7 +22,8 @@ Table table_of(std::initializer_list<std::span<const FunctionSpec>> parts) {
 }
 
 const Table& filter_table() {
-  static const Table table = table_of({text_filters(), html_filters(), sequence_filters(), select_filters(), number_filters(), json_filters()});
+  static const Table table = table_of(
+      {text_filters(), html_filters(), sequence_filters(), select_filters(), number_filters(), json_filters()});
   return table;
 }
 const Table& test_table() {
@@ -79,15 +80,25 @@ std::vector<std::string> ValueScope::names() const {
   return names;
 }
 
-Environment::Environment(Options options) : state_(std::make_shared<detail::EnvironmentState>()) { state_->options = std::move(options); }
+Environment::Environment(Options options) : state_(std::make_shared<detail::EnvironmentState>()) {
+  state_->options = std::move(options);
+}
 Environment::~Environment() = default;
 Environment::Environment(Environment&&) noexcept = default;
 Environment& Environment::operator=(Environment&&) noexcept = default;
 
-void Environment::add_filter(std::string name, HostFunction function) { state_->filters.insert_or_assign(std::move(name), std::move(function)); }
-void Environment::add_test(std::string name, HostFunction function) { state_->tests.insert_or_assign(std::move(name), std::move(function)); }
-void Environment::add_global(std::string name, Value value) { state_->globals.insert_or_assign(std::move(name), std::move(value)); }
-void Environment::add_function(std::string name, HostFunction function) { state_->functions.insert_or_assign(std::move(name), std::move(function)); }
+void Environment::add_filter(std::string name, HostFunction function) {
+  state_->filters.insert_or_assign(std::move(name), std::move(function));
+}
+void Environment::add_test(std::string name, HostFunction function) {
+  state_->tests.insert_or_assign(std::move(name), std::move(function));
+}
+void Environment::add_global(std::string name, Value value) {
+  state_->globals.insert_or_assign(std::move(name), std::move(value));
+}
+void Environment::add_function(std::string name, HostFunction function) {
+  state_->functions.insert_or_assign(std::move(name), std::move(function));
+}
 void Environment::set_loader(std::shared_ptr<const Loader> loader) { state_->loader = std::move(loader); }
 
 std::vector<std::string> Environment::filter_names() const { return state_->filter_names(); }
@@ -98,17 +109,13 @@ const Options& Environment::options() const { return state_->options; }
 Result<Template> Environment::compile(std::string_view source, Location origin) const {
   try {
     return Template(detail::finished_program(state_, source, std::move(origin), false));
-  } catch (const detail::Failure& failure) {
-    return fail(*failure.ready);
-  }
+  } catch (const detail::Failure& failure) { return fail(*failure.ready); }
 }
 
 Result<Template> Environment::compile_expression(std::string_view source, Location origin) const {
   try {
     return Template(detail::finished_program(state_, source, std::move(origin), true));
-  } catch (const detail::Failure& failure) {
-    return fail(*failure.ready);
-  }
+  } catch (const detail::Failure& failure) { return fail(*failure.ready); }
 }
 
 }  // namespace mapflow::jinja

@@ -46,7 +46,8 @@ std::string excerpt(std::string_view source, std::size_t at) {
 Location place_of(const Program& program, std::uint32_t offset) {
   const std::string_view source = program.source;
   const std::size_t at = std::min<std::size_t>(offset, source.size());
-  const auto lines = static_cast<std::uint32_t>(std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+  const auto lines =
+      static_cast<std::uint32_t>(std::count(source.begin(), source.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
   const std::size_t before = lines == 0 ? 0 : source.rfind('\n', at - 1) + 1;
   Location place;
   place.file = program.origin.file;
@@ -59,7 +60,8 @@ Location place_of(const Program& program, std::uint32_t offset) {
 Error to_error(const Failure& failure, const Program& rendered) {
   if (failure.ready) return *failure.ready;
   const Program& program = failure.program ? *failure.program : rendered;
-  Error error(failure.kind == FailureClass::limit ? code::resource_exhausted : code::template_error, failure.message, failure.hint);
+  Error error(failure.kind == FailureClass::limit ? code::resource_exhausted : code::template_error, failure.message,
+              failure.hint);
   error.where = place_of(program, failure.at);
   error.details = to_json(object({{"class", class_name(failure.kind)},
                                   {"line", error.where.line},

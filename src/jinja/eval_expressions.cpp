@@ -39,7 +39,8 @@ class Evaluated {
       for (Cell key, value; entries.next(vm, key, value);) {
         if (!key.is_text()) vm.type_error("keywords must be strings");
         for (std::size_t i = 0; i < at; ++i)
-          if (names[i].name == key.text()) vm.type_error("got multiple values for keyword argument '" + std::string(key.text()) + "'");
+          if (names[i].name == key.text())
+            vm.type_error("got multiple values for keyword argument '" + std::string(key.text()) + "'");
         names[at++] = {key.text(), value};
       }
     }
@@ -89,8 +90,9 @@ Cell NameExpr::eval(Vm& vm) const {
   if (!slot.is(Kind::unset)) [[likely]]
     return slot;
   vm.at = at;
-  slot = slot.flags == kMissing ? vm.undefined_name(name) : vm.look_up(name);
-  return slot;
+  const Cell found = slot.flags == kMissing ? vm.undefined_name(name) : vm.look_up(name);
+  if (!found.is(Kind::undefined)) slot = found;  // what is undefined is asked for again, to know where
+  return found;
 }
 
 Cell GetAttrExpr::eval(Vm& vm) const {
@@ -120,7 +122,8 @@ Cell SliceExpr::eval(Vm& vm) const {
   if (value.is(Kind::undefined)) vm.fail_undefined(value);
   check_opaque(vm, value);
   if (value.is_dict()) vm.type_error("unhashable type: 'slice'");
-  if (!value.is_text() && !value.is_sequence() && !value.is(Kind::range)) vm.type_error("'" + type_name(value) + "' object is not subscriptable");
+  if (!value.is_text() && !value.is_sequence() && !value.is(Kind::range))
+    vm.type_error("'" + type_name(value) + "' object is not subscriptable");
   return slice(vm, value, from, to, by);
 }
 

@@ -46,7 +46,9 @@ void unpack(const Target& target, Cell value, Vm& vm) {
   const std::size_t wanted = target.parts.size();
   for (; count < wanted && walk.next(vm, item); ++count) assign(target.parts[count], item, vm);
   vm.at = target.at;
-  if (count < wanted) vm.value_error("not enough values to unpack (expected " + std::to_string(wanted) + ", got " + std::to_string(count) + ")");
+  if (count < wanted)
+    vm.value_error("not enough values to unpack (expected " + std::to_string(wanted) + ", got " +
+                   std::to_string(count) + ")");
   if (walk.next(vm, item)) vm.value_error("too many values to unpack (expected " + std::to_string(wanted) + ")");
 }
 
@@ -213,7 +215,8 @@ Flow SetStmt::run(Vm& vm) const {
 namespace {
 
 // Runs a body into a text and through filters. A jump out of the body ends it early, as it ends the loop around.
-Cell captured(Vm& vm, const ScopeStart& start, const Body& body, const std::vector<const FilterExpr*>& filters, Flow& flow) {
+Cell captured(Vm& vm, const ScopeStart& start, const Body& body, const std::vector<const FilterExpr*>& filters,
+              Flow& flow) {
   Capture capture(vm);
   start_scope(start, vm);
   flow = run_body(body, vm);

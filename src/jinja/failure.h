@@ -23,5 +23,4 @@ struct Failure {
   std::shared_ptr<const Error> ready;  ///< the whole error, when it is known already
 };
 
-
 }  // namespace mapflow::jinja::detail

@@ -13,19 +13,35 @@ namespace {
 
 Cell escape(Vm& vm, const Cell* a, const Args&) { return escaped(vm, a[0]); }
 
-Cell forceescape(Vm& vm, const Cell* a, const Args&) {
-  return escaped(vm, Cell::borrowed(soft(vm, a[0])));
-}
+Cell forceescape(Vm& vm, const Cell* a, const Args&) { return escaped(vm, Cell::borrowed(soft(vm, a[0]))); }
 
 Cell safe(Vm& vm, const Cell* a, const Args&) { return Cell::borrowed(soft(vm, a[0]), true); }
 
 // An entity such as &amp; or &#39; at the start of `text`; its width, or 0.
 std::size_t entity(std::string_view text, std::string& out) {
-  static constexpr std::pair<std::string_view, std::string_view> names[] = {
-      {"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}, {"nbsp", "\xC2\xA0"}, {"copy", "\xC2\xA9"},
-      {"reg", "\xC2\xAE"}, {"euro", "\xE2\x82\xAC"}, {"hellip", "\xE2\x80\xA6"}, {"mdash", "\xE2\x80\x94"}, {"ndash", "\xE2\x80\x93"},
-      {"laquo", "\xC2\xAB"}, {"raquo", "\xC2\xBB"}, {"trade", "\xE2\x84\xA2"}, {"middot", "\xC2\xB7"}, {"deg", "\xC2\xB0"},
-      {"times", "\xC3\x97"}, {"auml", "\xC3\xA4"}, {"ouml", "\xC3\xB6"}, {"uuml", "\xC3\xBC"}, {"szlig", "\xC3\x9F"}, {"eacute", "\xC3\xA9"}};
+  static constexpr std::pair<std::string_view, std::string_view> names[] = {{"amp", "&"},
+                                                                            {"lt", "<"},
+                                                                            {"gt", ">"},
+                                                                            {"quot", "\""},
+                                                                            {"apos", "'"},
+                                                                            {"nbsp", "\xC2\xA0"},
+                                                                            {"copy", "\xC2\xA9"},
+                                                                            {"reg", "\xC2\xAE"},
+                                                                            {"euro", "\xE2\x82\xAC"},
+                                                                            {"hellip", "\xE2\x80\xA6"},
+                                                                            {"mdash", "\xE2\x80\x94"},
+                                                                            {"ndash", "\xE2\x80\x93"},
+                                                                            {"laquo", "\xC2\xAB"},
+                                                                            {"raquo", "\xC2\xBB"},
+                                                                            {"trade", "\xE2\x84\xA2"},
+                                                                            {"middot", "\xC2\xB7"},
+                                                                            {"deg", "\xC2\xB0"},
+                                                                            {"times", "\xC3\x97"},
+                                                                            {"auml", "\xC3\xA4"},
+                                                                            {"ouml", "\xC3\xB6"},
+                                                                            {"uuml", "\xC3\xBC"},
+                                                                            {"szlig", "\xC3\x9F"},
+                                                                            {"eacute", "\xC3\xA9"}};
   const std::size_t end = text.substr(0, 34).find(';');
   if (end == std::string_view::npos || end < 2) return 0;
   std::string_view name = text.substr(1, end - 1);
@@ -91,7 +107,8 @@ Cell striptags(Vm& vm, const Cell* a, const Args&) {
 void quote(Sink& out, std::string_view text, bool query) {
   static constexpr char digits[] = "0123456789ABCDEF";
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '~' || (c == '/' && !query);
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+                       c == '.' || c == '-' || c == '~' || (c == '/' && !query);
     if (plain) {
       out.push(c);
     } else if (c == ' ' && query) {
@@ -145,7 +162,8 @@ Cell xmlattr(Vm& vm, const Cell* a, const Args&) {
   for (Cell key, value; entries.next(vm, key, value);) {
     if (value.is(Kind::none) || value.is(Kind::undefined)) continue;
     const std::string_view name = text_argument(vm, key, "attribute name");
-    if (name.find_first_of(" \t\n\r\f\v/>=") != std::string_view::npos) vm.value_error("Invalid character in attribute name: " + summary(vm, key));
+    if (name.find_first_of(" \t\n\r\f\v/>=") != std::string_view::npos)
+      vm.value_error("Invalid character in attribute name: " + summary(vm, key));
     if (!first || space) vm.out.push(' ');
     first = false;
     const Cell safe_name = escaped(vm, key), safe_value = escaped(vm, value);
@@ -186,7 +204,8 @@ Cell urlize(Vm& vm, const Cell* a, const Args&) {
     }
   }
   const Cell safe_text = escaped(vm, a[0]);
-  const Cell safe_rel = escaped(vm, Cell::borrowed(options.rel)), safe_target = escaped(vm, Cell::borrowed(options.target));
+  const Cell safe_rel = escaped(vm, Cell::borrowed(options.rel)),
+             safe_target = escaped(vm, Cell::borrowed(options.target));
   options.rel = std::string(safe_rel.text());
   options.target = std::string(safe_target.text());
   check_text_size(vm, safe_text.size * 8ull);

@@ -14,7 +14,8 @@ namespace {
 
 class JsonWriter {
  public:
-  JsonWriter(Vm& vm, std::int64_t indent, bool sort_keys, bool html_safe) : vm_(vm), indent_(indent), sort_keys_(sort_keys), html_safe_(html_safe) {}
+  JsonWriter(Vm& vm, std::int64_t indent, bool sort_keys, bool html_safe)
+      : vm_(vm), indent_(indent), sort_keys_(sort_keys), html_safe_(html_safe) {}
 
   void write(Cell cell, std::int64_t depth) {
     vm_.tick();
@@ -64,7 +65,8 @@ class JsonWriter {
         if (const auto at = special.find(c); at != std::string_view::npos) {
           out.push('\\');
           out.push(letters[at]);
-        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F + 0 || (html_safe_ && (c == '<' || c == '>' || c == '&' || c == '\''))) {
+        } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F + 0 ||
+                   (html_safe_ && (c == '<' || c == '>' || c == '&' || c == '\''))) {
           if (c == 0x7F)
             out.push(c);
           else
@@ -124,7 +126,8 @@ class JsonWriter {
     Entries entries(vm_, cell);
     for (Cell key, value; entries.next(vm_, key, value);) members.emplace_back(key, value);
     if (sort_keys_)
-      std::stable_sort(members.begin(), members.end(), [&](const auto& x, const auto& y) { return ordered(vm_, x.first, y.first, Comparison::lt); });
+      std::stable_sort(members.begin(), members.end(),
+                       [&](const auto& x, const auto& y) { return ordered(vm_, x.first, y.first, Comparison::lt); });
     vm_.out.push('{');
     for (std::size_t i = 0; i < members.size(); ++i) {
       if (i > 0) between();
@@ -163,7 +166,8 @@ class PrettyPrinter {
     const std::string repr = sorted_repr(cell);
     constexpr std::int64_t kWidth = 80;
     const bool nests = cell.is_dict() || cell.is_sequence();
-    if (static_cast<std::int64_t>(unicode::length(repr)) <= kWidth - indent - allowance || (!nests && !cell.is_text())) {
+    if (static_cast<std::int64_t>(unicode::length(repr)) <= kWidth - indent - allowance ||
+        (!nests && !cell.is_text())) {
       vm_.out.append(repr);
       return;
     }
@@ -256,7 +260,8 @@ class PrettyPrinter {
       const std::string key = sorted_repr(members[i].first);
       vm_.out.append(key);
       vm_.out.append(": ", 2);
-      write(members[i].second, indent + static_cast<std::int64_t>(unicode::length(key)) + 2, i + 1 == members.size() ? allowance : 1);
+      write(members[i].second, indent + static_cast<std::int64_t>(unicode::length(key)) + 2,
+            i + 1 == members.size() ? allowance : 1);
     }
   }
 

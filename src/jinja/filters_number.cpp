@@ -56,7 +56,8 @@ Cell integer_from_text(Vm& vm, std::string_view source, std::int64_t base) {
     last_was_digit = true;
   }
   if (!last_was_digit || digits.size() == start) return Cell::unset();
-  if (zero_based && digits[start] == '0' && digits.find_first_not_of('0', start) != std::string::npos) return Cell::unset();
+  if (zero_based && digits[start] == '0' && digits.find_first_not_of('0', start) != std::string::npos)
+    return Cell::unset();
   return parse_integer(vm, digits, static_cast<int>(base));
 }
 
@@ -108,7 +109,8 @@ Cell round_integer(Vm& vm, Cell number, std::int64_t digits) {
 
 Cell round(Vm& vm, const Cell* a, const Args&) {
   const std::string_view method = given(a[2]) && a[2].is_text() ? a[2].text() : given(a[2]) ? "?" : "common";
-  if (method != "common" && method != "ceil" && method != "floor") vm.value_error("method must be common, ceil or floor");
+  if (method != "common" && method != "ceil" && method != "floor")
+    vm.value_error("method must be common, ceil or floor");
   if (!a[0].is_number()) vm.type_error("type " + type_name(a[0]) + " doesn't define __round__ method");
   if (method == "common") {
     const bool to_int = given(a[1]) && a[1].is(Kind::none);
@@ -118,7 +120,8 @@ Cell round(Vm& vm, const Cell* a, const Args&) {
     if (std::isinf(rounded) && std::isfinite(a[0].number)) vm.value_error("rounded value too large to represent");
     return Cell::of(rounded);
   }
-  const Cell power = arithmetic(vm, Arithmetic::pow, Cell::of(std::int64_t{10}), given(a[1]) ? a[1] : Cell::of(std::int64_t{0}));
+  const Cell power =
+      arithmetic(vm, Arithmetic::pow, Cell::of(std::int64_t{10}), given(a[1]) ? a[1] : Cell::of(std::int64_t{0}));
   const Cell scaled = arithmetic(vm, Arithmetic::mul, a[0], power);
   const double number = to_double(vm, scaled);
   const Cell cut = scaled.is_int() ? scaled : integer_of(vm, method == "ceil" ? std::ceil(number) : std::floor(number));

@@ -77,7 +77,8 @@ struct Mapped final : Lazy {
 };
 
 struct Selected final : Lazy {
-  Selected(Cell source, Args args, bool wanted, bool by_attribute) : Lazy(source), args(args), wanted(wanted), by_attribute(by_attribute) {}
+  Selected(Cell source, Args args, bool wanted, bool by_attribute)
+      : Lazy(source), args(args), wanted(wanted), by_attribute(by_attribute) {}
   void prepare(Vm& vm) override {
     std::uint32_t used = 0;
     if (by_attribute) {

@@ -21,7 +21,8 @@ Cell attr(Vm& vm, const Cell* a, const Args&) {
   // A member of a dict is no attribute, which is the point of this filter.
   AttrName attribute = attr_name(name);
   if (a[0].is(Kind::undefined)) vm.fail_undefined(a[0]);
-  if (a[0].is_dict() && !method_of(a[0], attribute) && !name.starts_with("__")) return vm.undefined_attribute(a[0], name);
+  if (a[0].is_dict() && !method_of(a[0], attribute) && !name.starts_with("__"))
+    return vm.undefined_attribute(a[0], name);
   return get_attribute(vm, a[0], attribute, true);
 }
 
@@ -40,7 +41,9 @@ Cell first(Vm& vm, const Cell* a, const Args&) {
 }
 
 // Whether Python can walk it backwards.
-bool reversible(Cell cell) { return cell.is_text() || cell.is_sequence() || cell.is_dict() || cell.is(Kind::range) || cell.is(Kind::view); }
+bool reversible(Cell cell) {
+  return cell.is_text() || cell.is_sequence() || cell.is_dict() || cell.is(Kind::range) || cell.is(Kind::view);
+}
 
 Cell reversed_list(Vm& vm, Cell cell) {
   const Cell made = to_list(vm, cell);
@@ -136,7 +139,9 @@ struct Keyed {
 
 void sort_by_key(Vm& vm, std::vector<Keyed>& items, bool reverse) {
   vm.arena.charge(items.size() * sizeof(Keyed));
-  std::stable_sort(items.begin(), items.end(), [&](const Keyed& x, const Keyed& y) { return reverse ? less(vm, y.key, x.key) : less(vm, x.key, y.key); });
+  std::stable_sort(items.begin(), items.end(), [&](const Keyed& x, const Keyed& y) {
+    return reverse ? less(vm, y.key, x.key) : less(vm, x.key, y.key);
+  });
 }
 
 Cell sort(Vm& vm, const Cell* a, const Args&) {
@@ -191,7 +196,8 @@ Cell groupby(Vm& vm, const Cell* a, const Args&) {
   for (std::size_t i = 0; i < items.size();) {
     const Cell members = vm.list(0);
     const std::size_t from = i;
-    for (; i < items.size() && (i == from || equal(vm, items[i].key, items[from].key)); ++i) vm.append(*members.as<List>(), items[i].item);
+    for (; i < items.size() && (i == from || equal(vm, items[i].key, items[from].key)); ++i)
+      vm.append(*members.as<List>(), items[i].item);
     const Cell group = make_tuple(vm, {with_case ? items[from].key : path.of(vm, items[from].item), members});
     group.as<List>()->grouped = 1;
     vm.append(*groups.as<List>(), group);
@@ -200,7 +206,8 @@ Cell groupby(Vm& vm, const Cell* a, const Args&) {
 }
 
 struct Unique final : Iterator {
-  Unique(Vm& vm, Cell source, bool with_case, const AttributePath& path) : walk(vm, source), seen(vm.dict().as<Dict>()), path(path), with_case(with_case) {}
+  Unique(Vm& vm, Cell source, bool with_case, const AttributePath& path)
+      : walk(vm, source), seen(vm.dict().as<Dict>()), path(path), with_case(with_case) {}
   bool next(Vm& vm, Cell& out) override {
     while (walk.next(vm, out)) {
       vm.tick();
@@ -219,7 +226,8 @@ struct Unique final : Iterator {
 };
 
 Cell unique(Vm& vm, const Cell* a, const Args&) {
-  auto* made = new (vm.arena.allocate(sizeof(Unique))) Unique(vm, a[0], truth_or(vm, a[1], false), AttributePath(vm, a[2]));
+  auto* made =
+      new (vm.arena.allocate(sizeof(Unique))) Unique(vm, a[0], truth_or(vm, a[1], false), AttributePath(vm, a[2]));
   return Cell::made(Kind::iterator, static_cast<Iterator*>(made));
 }
 
@@ -303,7 +311,8 @@ Cell slices(Vm& vm, const Cell* a, const Args&) {
   for (std::int64_t slice_number = 0; slice_number < count; ++slice_number) {
     vm.tick();
     const Cell part = vm.list(0);
-    for (std::int64_t left = each + (slice_number < extra ? 1 : 0); left > 0; --left) vm.append(*part.as<List>(), items.items[at++]);
+    for (std::int64_t left = each + (slice_number < extra ? 1 : 0); left > 0; --left)
+      vm.append(*part.as<List>(), items.items[at++]);
     if (given_value(a[2]) && slice_number >= extra) vm.append(*part.as<List>(), a[2]);
     vm.append(*made.as<List>(), part);
   }

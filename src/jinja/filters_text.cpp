@@ -30,7 +30,9 @@ Cell title(Vm& vm, const Cell* a, const Args&) {
   const Cell source = to_text(vm, a[0]);
   const std::string_view text = source.text();
   check_text_size(vm, text.size() * 3);
-  const auto divides = [](std::uint32_t c) { return c == '-' || c == '(' || c == '{' || c == '[' || c == '<' || unicode::is_space(c); };
+  const auto divides = [](std::uint32_t c) {
+    return c == '-' || c == '(' || c == '{' || c == '[' || c == '<' || unicode::is_space(c);
+  };
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const auto first = unicode::decode(text.substr(i));
@@ -116,13 +118,15 @@ Cell truncate(Vm& vm, const Cell* a, const Args&) {
   const std::int64_t leeway = given_value(a[4]) ? index(vm, a[4]) : 5;
   const auto end_length = length_of(vm, end);
   if (!end_length) vm.type_error("object of type '" + type_name(end) + "' has no len()");
-  if (length < *end_length) vm.value_error("expected length >= " + std::to_string(*end_length) + ", got " + std::to_string(length));
+  if (length < *end_length)
+    vm.value_error("expected length >= " + std::to_string(*end_length) + ", got " + std::to_string(length));
   if (leeway < 0) vm.value_error("expected leeway >= 0, got " + std::to_string(leeway));
   const auto size = length_of(vm, a[0]);
   if (!size) vm.type_error("object of type '" + type_name(a[0]) + "' has no len()");
   if (*size <= length + leeway) return a[0];
   const Cell cut = slice(vm, a[0], Cell::none(), Cell::of(length - *end_length), Cell::none());
-  if (!a[0].is_text()) vm.fail(kill_words ? FailureClass::type : FailureClass::other, "truncate needs a text, not " + type_name(a[0]));
+  if (!a[0].is_text())
+    vm.fail(kill_words ? FailureClass::type : FailureClass::other, "truncate needs a text, not " + type_name(a[0]));
   std::string_view kept = cut.text();
   if (!kill_words) kept = kept.substr(0, kept.rfind(' '));
   return concatenate(vm, Cell::borrowed(kept, a[0].is_markup()), to_text(vm, end));
@@ -172,7 +176,8 @@ Cell format(Vm& vm, const Cell* a, const Args& rest) {
   if (rest.count && rest.named_count) vm.value_error("can't handle positional and keyword arguments at the same time");
   if (rest.named_count) {
     const Cell values = vm.dict();
-    for (std::uint32_t i = 0; i < rest.named_count; ++i) vm.set(*values.as<Dict>(), Cell::borrowed(rest.named[i].name), rest.named[i].value);
+    for (std::uint32_t i = 0; i < rest.named_count; ++i)
+      vm.set(*values.as<Dict>(), Cell::borrowed(rest.named[i].name), rest.named[i].value);
     return format_percent(vm, to_text(vm, a[0]), values);
   }
   const Cell values = vm.list(rest.count, Kind::tuple);

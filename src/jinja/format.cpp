@@ -18,7 +18,8 @@ namespace {
 std::int64_t parse_count(Vm& vm, std::string_view& text) {
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc::result_out_of_range || number > INT32_MAX) vm.limit_error("Too many decimal digits in format string");
+  if (error == std::errc::result_out_of_range || number > INT32_MAX)
+    vm.limit_error("Too many decimal digits in format string");
   text.remove_prefix(static_cast<std::size_t>(end - text.data()));
   return number;
 }
@@ -95,17 +96,20 @@ void append_integer_formatted(Vm& vm, Cell value, const FormatSpec& spec) {
   static constexpr std::string_view letters = "boxX";
   const bool based = spec.type && letters.find(spec.type) != std::string_view::npos;
   if (spec.grouping == ',' && based) vm.value_error(std::string("Cannot specify ',' with '") + spec.type + "'.");
-  if (spec.grouping && spec.type == 'n') vm.value_error(std::string("Cannot specify '") + spec.grouping + "' with 'n'.");
+  if (spec.grouping && spec.type == 'n')
+    vm.value_error(std::string("Cannot specify '") + spec.grouping + "' with 'n'.");
   std::string prefix;
   if (spec.alternate && based) prefix = std::string("0") + spec.type;
   append_padded_number(vm, spec, is_negative(value), prefix, integer_digits(vm, value, spec.type));
 }
 
 void append_float_formatted(Vm& vm, double number, const FormatSpec& spec) {
-  if (spec.grouping && spec.type == 'n') vm.value_error(std::string("Cannot specify '") + spec.grouping + "' with 'n'.");
+  if (spec.grouping && spec.type == 'n')
+    vm.value_error(std::string("Cannot specify '") + spec.grouping + "' with 'n'.");
   std::string digits = float_digits(vm, std::fabs(number), spec.type, spec.precision, spec.alternate);
   bool negative = std::signbit(number) && !std::isnan(number);
-  if (spec.no_negative_zero && digits.find_first_of("123456789") == std::string::npos && std::isfinite(number)) negative = false;
+  if (spec.no_negative_zero && digits.find_first_of("123456789") == std::string::npos && std::isfinite(number))
+    negative = false;
   append_padded_number(vm, spec, negative, "", std::move(digits));
 }
 
@@ -119,7 +123,8 @@ void append_formatted(Vm& vm, Cell value, std::string_view text) {
   static constexpr std::string_view of_floats = "eEfFgG%", of_integers = "bcdoxXn";
   if (value.is_text()) {
     const FormatSpec spec = parse_spec(vm, text);
-    if (spec.type && spec.type != 's') vm.value_error(std::string("Unknown format code '") + spec.type + "' for object of type 'str'");
+    if (spec.type && spec.type != 's')
+      vm.value_error(std::string("Unknown format code '") + spec.type + "' for object of type 'str'");
     if (spec.sign_given) vm.value_error("Sign not allowed in string format specifier");
     if (spec.alternate) vm.value_error("Alternate form (#) not allowed in string format specifier");
     if (spec.grouping) vm.value_error(std::string("Cannot specify '") + spec.grouping + "' with 's'.");
@@ -139,11 +144,14 @@ void append_formatted(Vm& vm, Cell value, std::string_view text) {
   const bool float_type = spec.type && of_floats.find(spec.type) != std::string_view::npos;
   const bool integer_type = spec.type && of_integers.find(spec.type) != std::string_view::npos;
   if (value.is_int() && !float_type) {
-    if (spec.type && !integer_type) vm.value_error(std::string("Unknown format code '") + spec.type + "' for object of type '" + type_name(value) + "'");
+    if (spec.type && !integer_type)
+      vm.value_error(std::string("Unknown format code '") + spec.type + "' for object of type '" + type_name(value) +
+                     "'");
     append_integer_formatted(vm, value, spec);
     return;
   }
-  if (spec.type && !float_type && spec.type != 'n') vm.value_error(std::string("Unknown format code '") + spec.type + "' for object of type 'float'");
+  if (spec.type && !float_type && spec.type != 'n')
+    vm.value_error(std::string("Unknown format code '") + spec.type + "' for object of type 'float'");
   append_float_formatted(vm, to_double(vm, value), spec);
 }
 
@@ -153,7 +161,8 @@ namespace {
 
 class PercentFormatter {
  public:
-  PercentFormatter(Vm& vm, Cell format, Cell values) : vm_(vm), format_(format.text()), values_(values), markup_(format.is_markup()) {
+  PercentFormatter(Vm& vm, Cell format, Cell values)
+      : vm_(vm), format_(format.text()), values_(values), markup_(format.is_markup()) {
     // As in Python, anything with subscripts counts as a mapping, and then need not be used up.
     mapping_ = values.is_dict() || values.is_list() || values.is(Kind::undefined) || values.is(Kind::range);
   }
@@ -252,7 +261,9 @@ class PercentFormatter {
       return at + 1;
     }
     static constexpr std::string_view known = "diouxXeEfFgGcrsa";
-    if (known.find(spec.type) == std::string_view::npos) vm_.value_error("unsupported format character '" + std::string(format_.substr(at, unicode::decode(format_.substr(at)).width)) + "'");
+    if (known.find(spec.type) == std::string_view::npos)
+      vm_.value_error("unsupported format character '" +
+                      std::string(format_.substr(at, unicode::decode(format_.substr(at)).width)) + "'");
     append(given(named) ? named : next_value(), spec);
     return at + 1;
   }
@@ -273,7 +284,8 @@ class PercentFormatter {
         if (value.is(Kind::undefined)) vm_.fail_undefined(value);
         if (!value.is_number()) vm_.type_error("must be real number, not " + type_name(value));
         const double number = to_double(vm_, value);
-        append_padded_number(vm_, spec, std::signbit(number) && !std::isnan(number), "", float_digits(vm_, std::fabs(number), spec.type, spec.precision, spec.alternate));
+        append_padded_number(vm_, spec, std::signbit(number) && !std::isnan(number), "",
+                             float_digits(vm_, std::fabs(number), spec.type, spec.precision, spec.alternate));
         return;
       }
       default: integer(value, spec);
@@ -334,7 +346,8 @@ class PercentFormatter {
     const bool decimal = spec.type == 'd' || spec.type == 'i' || spec.type == 'u';
     if (value.is(Kind::undefined)) vm_.fail_undefined(value);
     if (!value.is_number() || (!decimal && !value.is_int()))
-      vm_.type_error(std::string("%") + spec.type + " format: " + (decimal ? "a real number is required, not " : "an integer is required, not ") + type_name(value));
+      vm_.type_error(std::string("%") + spec.type + " format: " +
+                     (decimal ? "a real number is required, not " : "an integer is required, not ") + type_name(value));
     const Cell whole_value = value.is(Kind::number) ? integer_of(vm_, value.number) : value;
     std::string digits = integer_digits(vm_, whole_value, decimal ? 'd' : spec.type);
     if (spec.precision > static_cast<std::int64_t>(digits.size())) {

@@ -82,7 +82,9 @@ class BraceFormatter {
       return;
     }
     if (value.is_markup()) {
-      if (!spec.empty()) vm_.value_error("Format specifier " + std::string(spec) + " given, but Markup does not define __html_format__.");
+      if (!spec.empty())
+        vm_.value_error("Format specifier " + std::string(spec) +
+                        " given, but Markup does not define __html_format__.");
       vm_.out.append(value.text());
       return;
     }
@@ -93,7 +95,8 @@ class BraceFormatter {
 
   Cell converted(Cell value, char conversion) {
     if (conversion == 's') return to_text(vm_, value);
-    if (conversion != 'r' && conversion != 'a') vm_.value_error(std::string("Unknown conversion specifier ") + conversion);
+    if (conversion != 'r' && conversion != 'a')
+      vm_.value_error(std::string("Unknown conversion specifier ") + conversion);
     const Cell tuple = make_tuple(vm_, {value});
     return format_percent(vm_, Cell::borrowed(conversion == 'r' ? "%r" : "%a"), tuple);
   }
@@ -115,27 +118,33 @@ class BraceFormatter {
         if (end == 1) vm_.value_error("Empty attribute in format string");
         value = item(value, rest.substr(1, end - 1));
         rest.remove_prefix(end + 1);
-        if (!rest.empty() && rest[0] != '.' && rest[0] != '[') vm_.value_error("Only '.' or '[' may follow ']' in format field specifier");
+        if (!rest.empty() && rest[0] != '.' && rest[0] != '[')
+          vm_.value_error("Only '.' or '[' may follow ']' in format field specifier");
       }
     }
     return value;
   }
 
-  static bool all_digits(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; }); }
+  static bool all_digits(std::string_view text) {
+    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  }
 
   Cell first_value(std::string_view name) {
     if (name.empty() || all_digits(name)) {
       std::int64_t at = 0;
       if (name.empty()) {
-        if (numbering_ == Numbering::manual) vm_.value_error("cannot switch from manual field specification to automatic field numbering");
+        if (numbering_ == Numbering::manual)
+          vm_.value_error("cannot switch from manual field specification to automatic field numbering");
         numbering_ = Numbering::automatic;
         at = next_++;
       } else {
-        if (numbering_ == Numbering::automatic) vm_.value_error("cannot switch from automatic field numbering to manual field specification");
+        if (numbering_ == Numbering::automatic)
+          vm_.value_error("cannot switch from automatic field numbering to manual field specification");
         numbering_ = Numbering::manual;
         at = index(vm_, parse_integer(vm_, name, 10));
       }
-      if (at >= args_.count) vm_.value_error("Replacement index " + std::to_string(at) + " out of range for positional args tuple");
+      if (at >= args_.count)
+        vm_.value_error("Replacement index " + std::to_string(at) + " out of range for positional args tuple");
       return args_.positional[at];
     }
     for (std::uint32_t i = 0; i < args_.named_count; ++i)
@@ -151,7 +160,8 @@ class BraceFormatter {
       if (!given(found)) vm_.value_error("there is no key " + summary(vm_, wanted));
       return found;
     }
-    if (!value.is_sequence() && !value.is_text() && !value.is(Kind::range)) vm_.type_error("'" + type_name(value) + "' object is not subscriptable");
+    if (!value.is_sequence() && !value.is_text() && !value.is(Kind::range))
+      vm_.type_error("'" + type_name(value) + "' object is not subscriptable");
     if (wanted.is_text()) vm_.type_error("indices must be integers");
     const Cell found = get_item(vm_, value, wanted);
     if (found.is(Kind::undefined)) vm_.value_error("index out of range");

@@ -16,7 +16,8 @@ namespace {
 std::string to_chars_text(Vm& vm, double size, std::chars_format format, std::int64_t precision) {
   check_text_size(vm, static_cast<std::uint64_t>(precision) + 400);
   std::vector<char> buffer(static_cast<std::size_t>(precision) + 400);
-  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), size, format, static_cast<int>(precision)).ptr;
+  const auto end =
+      std::to_chars(buffer.data(), buffer.data() + buffer.size(), size, format, static_cast<int>(precision)).ptr;
   return {buffer.data(), end};
 }
 
@@ -37,13 +38,15 @@ std::string general(Vm& vm, double size, std::int64_t precision, bool alternate,
   std::string scientific = to_chars_text(vm, size, std::chars_format::scientific, precision - 1);
   int exponent = 0;
   const std::size_t e = scientific.find('e');
-  std::from_chars(scientific.data() + e + (scientific[e + 1] == '+' ? 2 : 1), scientific.data() + scientific.size(), exponent);
+  std::from_chars(scientific.data() + e + (scientific[e + 1] == '+' ? 2 : 1), scientific.data() + scientific.size(),
+                  exponent);
   if (size == 0) exponent = 0;
   if (exponent < -4 || exponent + 1 > precision - (dot ? 1 : 0)) {
     if (!alternate) strip_zeros(scientific);
     return scientific;
   }
-  std::string fixed = to_chars_text(vm, size, std::chars_format::fixed, std::max<std::int64_t>(0, precision - 1 - exponent));
+  std::string fixed =
+      to_chars_text(vm, size, std::chars_format::fixed, std::max<std::int64_t>(0, precision - 1 - exponent));
   if (!alternate) strip_zeros(fixed);
   if (dot && fixed.find('.') == std::string::npos) fixed += ".0";
   if (alternate && fixed.find('.') == std::string::npos) fixed += '.';
@@ -53,7 +56,9 @@ std::string general(Vm& vm, double size, std::int64_t precision, bool alternate,
 // Separators into the digits before the point; zeros in front until the width is reached.
 std::string grouped(std::string_view digits, char separator, std::size_t every, std::int64_t least) {
   std::size_t whole = 0;
-  while (whole < digits.size() && ((digits[whole] >= '0' && digits[whole] <= '9') || (every == 4 && (digits[whole] | 0x20) >= 'a' && (digits[whole] | 0x20) <= 'f'))) ++whole;
+  while (whole < digits.size() && ((digits[whole] >= '0' && digits[whole] <= '9') ||
+                                   (every == 4 && (digits[whole] | 0x20) >= 'a' && (digits[whole] | 0x20) <= 'f')))
+    ++whole;
   const std::string_view rest = digits.substr(whole);
   std::string reversed;
   std::size_t count = 0;
@@ -131,7 +136,8 @@ void append_padded_number(Vm& vm, const FormatSpec& spec, bool negative, std::st
   if (spec.grouping) {
     const bool wide = spec.type == 'b' || spec.type == 'o' || spec.type == 'x' || spec.type == 'X';
     if (zeros && spec.width > 0) check_text_size(vm, static_cast<std::uint64_t>(spec.width) * 2);
-    digits = grouped(digits, spec.grouping, wide ? 4 : 3, zeros ? spec.width - static_cast<std::int64_t>(front.size()) : 0);
+    digits =
+        grouped(digits, spec.grouping, wide ? 4 : 3, zeros ? spec.width - static_cast<std::int64_t>(front.size()) : 0);
   }
   const auto size = static_cast<std::int64_t>(front.size() + digits.size());
   const std::int64_t padding = std::max<std::int64_t>(0, spec.width - size);

@@ -11,10 +11,10 @@ namespace mapflow::jinja::detail {
 /// A parsed format spec: `[[fill]align][sign][z][#][0][width][grouping][.precision][type]`.
 struct FormatSpec {
   std::string fill = " ";
-  char align = 0;       ///< '<', '>', '=', '^', or 0 for the type's own
+  char align = 0;  ///< '<', '>', '=', '^', or 0 for the type's own
   char sign = '-';
   bool alternate = false;
-  char grouping = 0;    ///< ',' or '_'
+  char grouping = 0;  ///< ',' or '_'
   bool no_negative_zero = false;
   std::int64_t width = -1;
   std::int64_t precision = -1;

@@ -16,11 +16,16 @@ Cell range(Vm& vm, const Cell* a, const Args&) {
   made.stop = index(vm, one ? a[1] : a[2]);
   made.step = integer_or(vm, a[3], 1);
   if (made.step == 0) vm.value_error("range() arg 3 must not be zero");
-  const auto distance = [](std::int64_t from, std::int64_t to) { return static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from); };
+  const auto distance = [](std::int64_t from, std::int64_t to) {
+    return static_cast<std::uint64_t>(to) - static_cast<std::uint64_t>(from);
+  };
   std::uint64_t size = 0;
-  if (made.step > 0 && made.start < made.stop) size = (distance(made.start, made.stop) - 1) / static_cast<std::uint64_t>(made.step) + 1;
-  if (made.step < 0 && made.start > made.stop) size = (distance(made.stop, made.start) - 1) / (0 - static_cast<std::uint64_t>(made.step)) + 1;
-  if (size > vm.limits.range_items) vm.limit_error("range() has more items than its limit of " + std::to_string(vm.limits.range_items));
+  if (made.step > 0 && made.start < made.stop)
+    size = (distance(made.start, made.stop) - 1) / static_cast<std::uint64_t>(made.step) + 1;
+  if (made.step < 0 && made.start > made.stop)
+    size = (distance(made.stop, made.start) - 1) / (0 - static_cast<std::uint64_t>(made.step)) + 1;
+  if (size > vm.limits.range_items)
+    vm.limit_error("range() has more items than its limit of " + std::to_string(vm.limits.range_items));
   made.size = static_cast<std::int64_t>(size);
   return Cell::made(Kind::range, vm.arena.make<Range>(made));
 }
@@ -36,12 +41,15 @@ Cell dict(Vm& vm, const Cell* a, const Args& rest) {
       Walk walk(vm, a[1]);
       for (Cell item; walk.next(vm, item);) {
         const Cell pair = to_list(vm, item);
-        if (pair.as<List>()->size != 2) vm.value_error("dictionary update sequence element has length " + std::to_string(pair.as<List>()->size) + "; 2 is required");
+        if (pair.as<List>()->size != 2)
+          vm.value_error("dictionary update sequence element has length " + std::to_string(pair.as<List>()->size) +
+                         "; 2 is required");
         vm.set(members, pair.as<List>()->items[0], pair.as<List>()->items[1]);
       }
     }
   }
-  for (std::uint32_t i = 0; i < rest.named_count; ++i) vm.set(members, Cell::borrowed(rest.named[i].name), rest.named[i].value);
+  for (std::uint32_t i = 0; i < rest.named_count; ++i)
+    vm.set(members, Cell::borrowed(rest.named[i].name), rest.named[i].value);
   return made;
 }
 
@@ -63,8 +71,9 @@ Cell joiner(Vm& vm, const Cell* a, const Args&) {
 
 // Filler text. Jinja2 draws it at random; here the same arguments always give the same text.
 Cell lipsum(Vm& vm, const Cell* a, const Args&) {
-  static constexpr std::string_view words[] = {"lorem", "ipsum", "dolor", "sit", "amet", "consectetur", "adipiscing", "elit", "sed", "do", "eiusmod",
-                                               "tempor", "incididunt", "ut", "labore", "et", "dolore", "magna", "aliqua"};
+  static constexpr std::string_view words[] = {
+      "lorem",   "ipsum",  "dolor",      "sit", "amet",   "consectetur", "adipiscing", "elit",  "sed",   "do",
+      "eiusmod", "tempor", "incididunt", "ut",  "labore", "et",          "dolore",     "magna", "aliqua"};
   const std::int64_t paragraphs = integer_or(vm, a[1], 5), most = integer_or(vm, a[4], 100);
   const bool html = truth_or(vm, a[2], true);
   Capture capture(vm);

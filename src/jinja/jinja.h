@@ -44,12 +44,12 @@ enum class Undefined : std::uint8_t {
 struct Limits {
   std::uint64_t instructions = 50'000'000;
   std::size_t output_bytes = 16u << 20;
-  std::size_t memory_bytes = 256u << 20;   ///< values made while rendering
-  std::uint32_t recursion = 200;           ///< nested macro calls, includes, recursive loops
-  std::uint64_t range_items = 1'000'000;   ///< items of one range()
-  std::uint32_t integer_bits = 16'384;     ///< size of one integer
-  std::size_t source_bytes = 4u << 20;     ///< length of one template
-  std::uint32_t nesting = 400;             ///< depth of nested expressions and blocks in one template
+  std::size_t memory_bytes = 256u << 20;  ///< values made while rendering
+  std::uint32_t recursion = 200;          ///< nested macro calls, includes, recursive loops
+  std::uint64_t range_items = 1'000'000;  ///< items of one range()
+  std::uint32_t integer_bits = 16'384;    ///< size of one integer
+  std::size_t source_bytes = 4u << 20;    ///< length of one template
+  std::uint32_t nesting = 400;            ///< depth of nested expressions and blocks in one template
 };
 
 struct Options {
@@ -106,10 +106,10 @@ using HostFunction = std::function<Result<Value>(const Arguments&)>;
 
 /// A place where a template reads a name, as far as it can be told without running it.
 struct Reference {
-  std::string name;                ///< the undeclared root: `results`
-  std::vector<std::string> path;   ///< constant attributes and keys that follow: {"check", "available"}
+  std::string name;               ///< the undeclared root: `results`
+  std::vector<std::string> path;  ///< constant attributes and keys that follow: {"check", "available"}
   Location where;
-  bool guarded = false;            ///< inside `is defined` or under `default`, so being undefined is no error
+  bool guarded = false;  ///< inside `is defined` or under `default`, so being undefined is no error
 };
 
 namespace detail {

@@ -49,7 +49,9 @@ class Lexer {
     tokens_.push_back({type, static_cast<std::uint32_t>(at), text});
   }
   char peek(std::size_t at) const { return at < source_.size() ? source_[at] : '\0'; }
-  bool looking_at(std::size_t at, std::string_view text) const { return source_.substr(std::min(at, source_.size()), text.size()) == text; }
+  bool looking_at(std::size_t at, std::string_view text) const {
+    return source_.substr(std::min(at, source_.size()), text.size()) == text;
+  }
   std::size_t skip_space(std::size_t at) const {
     while (at < source_.size()) {
       const std::size_t width = unicode::space_width(source_.substr(at));
@@ -289,11 +291,13 @@ class Lexer {
     for (std::size_t i = 0; i < width; ++i) {
       const char c = from + i < text.size() ? text[from + i] : '\0';
       const char low = static_cast<char>(c | 0x20);
-      if (!is_digit(c) && !(low >= 'a' && low <= 'f')) fail(at, "this escape needs " + std::to_string(width) + " hexadecimal digits");
+      if (!is_digit(c) && !(low >= 'a' && low <= 'f'))
+        fail(at, "this escape needs " + std::to_string(width) + " hexadecimal digits");
       code = code * 16 + static_cast<std::uint32_t>(is_digit(c) ? c - '0' : low - 'a' + 10);
     }
     std::size_t next = from + width;
-    if (code >= 0xD800 && code < 0xDC00 && text.substr(std::min(next, text.size()), 2) == "\\u" && next + 6 <= text.size()) {
+    if (code >= 0xD800 && code < 0xDC00 && text.substr(std::min(next, text.size()), 2) == "\\u" &&
+        next + 6 <= text.size()) {
       std::string second;
       const std::size_t after = unescape_hex(at, text, next + 2, 4, second);
       const std::uint32_t low = unicode::decode(second).code;
@@ -309,11 +313,12 @@ class Lexer {
 
   void op(std::string& balance) {
     static constexpr std::pair<std::string_view, Tok> operators[] = {
-        {"//", Tok::floordiv}, {"**", Tok::pow}, {"==", Tok::eq}, {"!=", Tok::ne}, {">=", Tok::ge}, {"<=", Tok::le},
-        {"+", Tok::add}, {"-", Tok::sub}, {"/", Tok::div}, {"*", Tok::mul}, {"%", Tok::mod}, {"~", Tok::tilde},
-        {"[", Tok::lbracket}, {"]", Tok::rbracket}, {"(", Tok::lparen}, {")", Tok::rparen}, {"{", Tok::lbrace},
-        {"}", Tok::rbrace}, {">", Tok::gt}, {"<", Tok::lt}, {"=", Tok::assign}, {".", Tok::dot}, {":", Tok::colon},
-        {"|", Tok::pipe}, {",", Tok::comma}, {";", Tok::semicolon}};
+        {"//", Tok::floordiv}, {"**", Tok::pow},   {"==", Tok::eq},      {"!=", Tok::ne},      {">=", Tok::ge},
+        {"<=", Tok::le},       {"+", Tok::add},    {"-", Tok::sub},      {"/", Tok::div},      {"*", Tok::mul},
+        {"%", Tok::mod},       {"~", Tok::tilde},  {"[", Tok::lbracket}, {"]", Tok::rbracket}, {"(", Tok::lparen},
+        {")", Tok::rparen},    {"{", Tok::lbrace}, {"}", Tok::rbrace},   {">", Tok::gt},       {"<", Tok::lt},
+        {"=", Tok::assign},    {".", Tok::dot},    {":", Tok::colon},    {"|", Tok::pipe},     {",", Tok::comma},
+        {";", Tok::semicolon}};
     for (const auto& [text, type] : operators) {
       if (!looking_at(at_, text)) continue;
       if (type == Tok::lbrace) balance += '}';

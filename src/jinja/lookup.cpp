@@ -31,18 +31,30 @@ std::optional<MethodHolder> holder_of(Cell base) {
 // Attributes that every Python object has, or the types here have. A template may ask for them but not use them.
 bool is_internal(Cell base, std::string_view name) {
   static constexpr std::string_view everywhere[] = {
-      "__class__", "__delattr__", "__dir__", "__doc__", "__eq__", "__format__", "__ge__", "__getattribute__",
-      "__getstate__", "__gt__", "__hash__", "__init__", "__init_subclass__", "__le__", "__lt__", "__ne__", "__new__",
-      "__reduce__", "__reduce_ex__", "__repr__", "__setattr__", "__sizeof__", "__str__", "__subclasshook__"};
-  static constexpr std::string_view of_sequences[] = {"__add__", "__contains__", "__getitem__", "__getnewargs__", "__iter__", "__len__", "__mul__", "__rmul__"};
+      "__class__",   "__delattr__", "__dir__",           "__doc__",         "__eq__",
+      "__format__",  "__ge__",      "__getattribute__",  "__getstate__",    "__gt__",
+      "__hash__",    "__init__",    "__init_subclass__", "__le__",          "__lt__",
+      "__ne__",      "__new__",     "__reduce__",        "__reduce_ex__",   "__repr__",
+      "__setattr__", "__sizeof__",  "__str__",           "__subclasshook__"};
+  static constexpr std::string_view of_sequences[] = {"__add__",  "__contains__", "__getitem__", "__getnewargs__",
+                                                      "__iter__", "__len__",      "__mul__",     "__rmul__"};
   static constexpr std::string_view of_text[] = {"__mod__", "__rmod__"};
-  static constexpr std::string_view of_lists[] = {"__class_getitem__", "__delitem__", "__iadd__", "__imul__", "__reversed__", "__setitem__"};
-  static constexpr std::string_view of_dicts[] = {"__class_getitem__", "__contains__", "__delitem__", "__getitem__", "__ior__", "__iter__", "__len__", "__or__", "__reversed__", "__ror__", "__setitem__"};
+  static constexpr std::string_view of_lists[] = {"__class_getitem__", "__delitem__",  "__iadd__",
+                                                  "__imul__",          "__reversed__", "__setitem__"};
+  static constexpr std::string_view of_dicts[] = {"__class_getitem__", "__contains__", "__delitem__", "__getitem__",
+                                                  "__ior__",           "__iter__",     "__len__",     "__or__",
+                                                  "__reversed__",      "__ror__",      "__setitem__"};
   static constexpr std::string_view of_numbers[] = {
-      "__abs__", "__add__", "__bool__", "__divmod__", "__float__", "__floordiv__", "__getnewargs__", "__int__", "__mod__", "__mul__", "__neg__",
-      "__pos__", "__pow__", "__radd__", "__rdivmod__", "__rfloordiv__", "__rmod__", "__rmul__", "__round__", "__rpow__", "__rsub__", "__rtruediv__", "__sub__", "__truediv__", "__trunc__"};
-  static constexpr std::string_view of_macros[] = {"__call__", "__dict__", "__module__", "__weakref__", "_func", "_environment", "_argument_count", "_default_autoescape", "_invoke"};
-  const auto among = [&](const auto& names) { return std::find(std::begin(names), std::end(names), name) != std::end(names); };
+      "__abs__",      "__add__",       "__bool__",    "__divmod__", "__float__", "__floordiv__", "__getnewargs__",
+      "__int__",      "__mod__",       "__mul__",     "__neg__",    "__pos__",   "__pow__",      "__radd__",
+      "__rdivmod__",  "__rfloordiv__", "__rmod__",    "__rmul__",   "__round__", "__rpow__",     "__rsub__",
+      "__rtruediv__", "__sub__",       "__truediv__", "__trunc__"};
+  static constexpr std::string_view of_macros[] = {"__call__", "__dict__",     "__module__",      "__weakref__",
+                                                   "_func",    "_environment", "_argument_count", "_default_autoescape",
+                                                   "_invoke"};
+  const auto among = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+  };
   if (!name.starts_with('_')) return false;
   if (among(everywhere)) return true;
   if (base.is_text()) return among(of_sequences) || among(of_text);
@@ -65,7 +77,8 @@ Cell loop_attribute(Vm& vm, Cell base, std::string_view name) {
   if (name == "revindex0") return Cell::of(loop.total(vm) - loop.index0 - 1);
   if (name == "depth") return Cell::of(std::int64_t{loop.depth0} + 1);
   if (name == "depth0") return Cell::of(std::int64_t{loop.depth0});
-  if (name == "previtem") return loop.previous.is(Kind::unset) ? vm.undefined_plain("there is no previous item") : loop.previous;
+  if (name == "previtem")
+    return loop.previous.is(Kind::unset) ? vm.undefined_plain("there is no previous item") : loop.previous;
   if (name == "nextitem") return loop.peek(vm) ? loop.next : vm.undefined_plain("there is no next item");
   if (name == "cycle") return bound_method(vm, base, loop_cycle());
   if (name == "changed") return bound_method(vm, base, loop_changed());
@@ -89,7 +102,8 @@ Cell special_attribute(Vm& vm, Cell base, std::string_view name) {
       return Cell::made(Kind::block, vm.arena.make<BlockRef>(name, std::size_t{0}, context));
     }
     case Kind::cycler:
-      if (name == "current") return element(vm, Cell::made(Kind::list, base.as<Cycler>()->items), base.as<Cycler>()->position);
+      if (name == "current")
+        return element(vm, Cell::made(Kind::list, base.as<Cycler>()->items), base.as<Cycler>()->position);
       if (name == "next") return bound_method(vm, base, cycler_next());
       if (name == "reset") return bound_method(vm, base, cycler_reset());
       return Cell::unset();
@@ -142,6 +156,13 @@ Cell bound_method(Vm& vm, Cell self, const FunctionSpec& spec) {
   return Cell::made(Kind::method, vm.arena.make<Method>(&spec, self));
 }
 
+std::vector<std::string> method_names(Cell base) {
+  std::vector<std::string> names;
+  if (const auto holder = holder_of(base))
+    for (const FunctionSpec& each : method_table(*holder)) names.emplace_back(each.name);
+  return names;
+}
+
 const FunctionSpec* method_of(Cell base, const AttrName& name) {
   const auto holder = holder_of(base);
   return holder ? name.methods[static_cast<std::size_t>(*holder)] : nullptr;
@@ -152,7 +173,8 @@ AttrName attr_name(std::string_view name) {
   made.name = name;
   for (std::size_t i = 0; i < made.methods.size(); ++i) {
     const auto table = method_table(static_cast<MethodHolder>(i));
-    const auto found = std::find_if(table.begin(), table.end(), [&](const FunctionSpec& each) { return each.name == name; });
+    const auto found =
+        std::find_if(table.begin(), table.end(), [&](const FunctionSpec& each) { return each.name == name; });
     made.methods[i] = found == table.end() ? nullptr : &*found;
   }
   return made;
@@ -188,7 +210,9 @@ Cell get_item(Vm& vm, Cell base, Cell key) {
       if (base.is(Kind::range)) return Cell::of(base.as<Range>()->start + place * base.as<Range>()->step);
       if (!base.is_text()) return element(vm, base, place);
       const std::string_view text = base.text();
-      const std::size_t from = static_cast<std::size_t>(size) == text.size() ? static_cast<std::size_t>(place) : unicode::offset(text, static_cast<std::size_t>(place));
+      const std::size_t from = static_cast<std::size_t>(size) == text.size()
+                                   ? static_cast<std::size_t>(place)
+                                   : unicode::offset(text, static_cast<std::size_t>(place));
       vm.tick(text.size() / 32);
       return Cell::borrowed(text.substr(from, unicode::decode(text.substr(from)).width), base.is_markup());
     }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <span>
+#include <string>
+#include <vector>
 
 #include "jinja/ast.h"
 #include "jinja/cell.h"
@@ -17,6 +19,9 @@ std::span<const FunctionSpec> dict_methods();
 std::span<const FunctionSpec> integer_methods();
 std::span<const FunctionSpec> number_methods();
 std::span<const FunctionSpec> view_methods();
+
+/// The names of the methods of a value, for "did you mean".
+std::vector<std::string> method_names(Cell base);
 
 const FunctionSpec& loop_cycle();
 const FunctionSpec& loop_changed();

@@ -58,6 +58,7 @@ def wrap(items, width=118):
 def main():
     out = [
         "// Written by make_unicode_tables.py from Unicode %s; not to be edited." % unicodedata.unidata_version,
+        "// clang-format off",
         '#include "jinja/unicode_tables.h"',
         "",
         "namespace mapflow::jinja::detail::unicode {",

@@ -169,7 +169,8 @@ Cell update(Vm& vm, const Cell* a, const Args& rest) {
     Entries entries(vm, more);
     for (Cell key, value; entries.next(vm, key, value);) vm.set(dict, key, value);
   }
-  for (std::uint32_t i = 0; i < rest.named_count; ++i) vm.set(dict, Cell::borrowed(rest.named[i].name), rest.named[i].value);
+  for (std::uint32_t i = 0; i < rest.named_count; ++i)
+    vm.set(dict, Cell::borrowed(rest.named[i].name), rest.named[i].value);
   return Cell::none();
 }
 

@@ -176,7 +176,8 @@ Cell count(Vm& vm, const Cell* a, const Args&) {
   if (!where.valid) return Cell::of(std::int64_t{0});
   if (wanted.empty()) return Cell::of(static_cast<std::int64_t>(unicode::length(where.text)) + 1);
   std::int64_t found = 0;
-  for (std::size_t at = 0; (at = find_in(vm, where.text, wanted, at)) != std::string_view::npos; at += wanted.size()) ++found;
+  for (std::size_t at = 0; (at = find_in(vm, where.text, wanted, at)) != std::string_view::npos; at += wanted.size())
+    ++found;
   return Cell::of(found);
 }
 
@@ -223,7 +224,8 @@ void split_words(Vm& vm, Cell self, std::int64_t most, bool from_right, std::vec
     }
     if (!from_right) {
       std::size_t end = 0;
-      while (end < rest.size() && unicode::space_width(rest.substr(end)) == 0) end += unicode::decode(rest.substr(end)).width;
+      while (end < rest.size() && unicode::space_width(rest.substr(end)) == 0)
+        end += unicode::decode(rest.substr(end)).width;
       parts.push_back(rest.substr(0, end));
       rest = unicode::strip_left(rest.substr(end));
       continue;
@@ -282,8 +284,10 @@ Cell partition(Vm& vm, const Cell* a, const Args&) {
   const std::string_view text = a[0].text();
   const std::size_t at = from_right ? find_last_in(vm, text, separator) : find_in(vm, text, separator);
   const Cell none = piece(a[0], "");
-  if (at == std::string_view::npos) return from_right ? make_tuple(vm, {none, none, a[0]}) : make_tuple(vm, {a[0], none, none});
-  return make_tuple(vm, {piece(a[0], text.substr(0, at)), piece(a[0], separator), piece(a[0], text.substr(at + separator.size()))});
+  if (at == std::string_view::npos)
+    return from_right ? make_tuple(vm, {none, none, a[0]}) : make_tuple(vm, {a[0], none, none});
+  return make_tuple(
+      vm, {piece(a[0], text.substr(0, at)), piece(a[0], separator), piece(a[0], text.substr(at + separator.size()))});
 }
 
 // --- making -------------------------------------------------------------------------------------------------------
@@ -299,15 +303,18 @@ Cell join(Vm& vm, const Cell* a, const Args&) {
       vm.out.append(escaped(vm, item).text());
       continue;
     }
-    if (item.is(Kind::undefined)) vm.type_error("sequence item " + std::to_string(at) + ": expected str instance, Undefined found");
-    if (!item.is_text()) vm.type_error("sequence item " + std::to_string(at) + ": expected str instance, " + type_name(item) + " found");
+    if (item.is(Kind::undefined))
+      vm.type_error("sequence item " + std::to_string(at) + ": expected str instance, Undefined found");
+    if (!item.is_text())
+      vm.type_error("sequence item " + std::to_string(at) + ": expected str instance, " + type_name(item) + " found");
     vm.out.append(item.text());
   }
   return capture.finish(a[0].is_markup());
 }
 
 Cell replace(Vm& vm, const Cell* a, const Args&) {
-  const std::string_view from = argument(vm, a[0], a[1], "replace() argument 1"), to = argument(vm, a[0], a[2], "replace() argument 2");
+  const std::string_view from = argument(vm, a[0], a[1], "replace() argument 1"),
+                         to = argument(vm, a[0], a[2], "replace() argument 2");
   return replace_text(vm, a[0], from, to, integer_or(vm, a[3], -1));
 }
 
@@ -324,7 +331,9 @@ Cell justify(Vm& vm, const Cell* a, const Args&) {
   const std::int64_t width = index(vm, a[1]);
   const std::string_view fill = fill_character(vm, a[2]);
   const std::int64_t padding = std::max<std::int64_t>(0, width - *length_of(vm, a[0]));
-  const std::int64_t left = side == Side::right ? padding : side == Side::left ? 0 : padding / 2 + (padding & width & 1);
+  const std::int64_t left = side == Side::right  ? padding
+                            : side == Side::left ? 0
+                                                 : padding / 2 + (padding & width & 1);
   return repeated_padding(vm, a[0].text(), left, padding - left, fill, a[0].is_markup());
 }
 

@@ -36,7 +36,8 @@ std::string nearest(std::string_view name, const std::vector<std::string>& known
   std::size_t looked_at = 0;
   for (const std::string& each : known) {
     if (++looked_at > kMostNames) break;
-    if (each.empty() || each.size() > name.size() + allowed || each.size() + allowed < name.size() || each == name) continue;
+    if (each.empty() || each.size() > name.size() + allowed || each.size() + allowed < name.size() || each == name)
+      continue;
     const std::size_t d = distance(name, each);
     if (d >= std::max(name.size(), each.size())) continue;
     if (d < best_distance || (d == best_distance && each < best)) {

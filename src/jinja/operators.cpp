@@ -102,12 +102,8 @@ bool truth(Vm& vm, Cell cell) {
     case Kind::none: return false;
     case Kind::integer: return cell.integer != 0;
     case Kind::number: return cell.number != 0;
-    case Kind::text:
-      check_opaque(vm, cell);
-      return cell.size != 0;
-    case Kind::undefined:
-      vm.check_strict(cell);
-      return false;
+    case Kind::text: check_opaque(vm, cell); return cell.size != 0;
+    case Kind::undefined: vm.check_strict(cell); return false;
     case Kind::list:
     case Kind::tuple: return cell.as<List>()->size != 0;
     case Kind::dict: return cell.as<Dict>()->size != 0;
@@ -205,10 +201,13 @@ bool contains(Vm& vm, Cell container, Cell item) {
       if (const auto wanted = whole(item)) {
         const Range& range = *container.as<Range>();
         if (range.size == 0) return false;
-        const bool inside = range.step > 0 ? *wanted >= range.start && *wanted < range.stop : *wanted <= range.start && *wanted > range.stop;
-        const auto distance = range.step > 0 ? static_cast<std::uint64_t>(*wanted) - static_cast<std::uint64_t>(range.start)
-                                             : static_cast<std::uint64_t>(range.start) - static_cast<std::uint64_t>(*wanted);
-        const auto step = range.step > 0 ? static_cast<std::uint64_t>(range.step) : 0 - static_cast<std::uint64_t>(range.step);
+        const bool inside = range.step > 0 ? *wanted >= range.start && *wanted < range.stop
+                                           : *wanted <= range.start && *wanted > range.stop;
+        const auto distance = range.step > 0
+                                  ? static_cast<std::uint64_t>(*wanted) - static_cast<std::uint64_t>(range.start)
+                                  : static_cast<std::uint64_t>(range.start) - static_cast<std::uint64_t>(*wanted);
+        const auto step =
+            range.step > 0 ? static_cast<std::uint64_t>(range.step) : 0 - static_cast<std::uint64_t>(range.step);
         return inside && distance % step == 0;
       }
       break;
@@ -236,9 +235,7 @@ std::uint64_t hash(Vm& vm, Cell cell) {
       return mix(11, std::hash<double>{}(cell.number));
     }
     case Kind::bigint: return mix(11, std::hash<double>{}(to_double(vm, cell)));
-    case Kind::text:
-      vm.tick(cell.size / 64);
-      return std::hash<std::string_view>{}(cell.text());
+    case Kind::text: vm.tick(cell.size / 64); return std::hash<std::string_view>{}(cell.text());
     case Kind::tuple: {
       vm.guard_stack();
       const List& list = *cell.as<List>();
@@ -246,9 +243,7 @@ std::uint64_t hash(Vm& vm, Cell cell) {
       for (std::uint32_t i = 0; i < list.size; ++i) sum = mix(sum, hash(vm, list.items[i]));
       return sum;
     }
-    case Kind::undefined:
-      vm.check_strict(cell);
-      return 0x7F4A7C15;
+    case Kind::undefined: vm.check_strict(cell); return 0x7F4A7C15;
     case Kind::list:
     case Kind::data_list:
     case Kind::dict:
@@ -287,7 +282,8 @@ Cell repeat(Vm& vm, Cell sequence, Cell times) {
   if (sequence.is_text()) {
     const std::size_t size = sequence.size;
     if (size == 0 || count == 0) return Cell::borrowed("", sequence.is_markup());
-    if (static_cast<std::uint64_t>(count) > vm.limits.memory_bytes / size || static_cast<std::uint64_t>(count) * size > std::numeric_limits<std::uint32_t>::max())
+    if (static_cast<std::uint64_t>(count) > vm.limits.memory_bytes / size ||
+        static_cast<std::uint64_t>(count) * size > std::numeric_limits<std::uint32_t>::max())
       vm.limit_error("the text is longer than its limit allows");
     const std::size_t total = size * static_cast<std::size_t>(count);
     vm.tick(total / 64);
@@ -296,10 +292,12 @@ Cell repeat(Vm& vm, Cell sequence, Cell times) {
     return Cell::borrowed({bytes, total}, sequence.is_markup());
   }
   const std::int64_t size = *length_of(vm, sequence);
-  if (size > 0 && static_cast<std::uint64_t>(count) > vm.limits.memory_bytes / sizeof(Cell) / static_cast<std::uint64_t>(size))
+  if (size > 0 &&
+      static_cast<std::uint64_t>(count) > vm.limits.memory_bytes / sizeof(Cell) / static_cast<std::uint64_t>(size))
     vm.limit_error("the list is longer than its limit allows");
   vm.tick(static_cast<std::uint64_t>(size * count));
-  const Cell repeated = vm.list(static_cast<std::uint32_t>(size * count), sequence.is(Kind::tuple) ? Kind::tuple : Kind::list);
+  const Cell repeated =
+      vm.list(static_cast<std::uint32_t>(size * count), sequence.is(Kind::tuple) ? Kind::tuple : Kind::list);
   for (std::int64_t round = 0; size > 0 && round < count; ++round)
     for (std::int64_t i = 0; i < size; ++i) vm.append(*repeated.as<List>(), element(vm, sequence, i));
   return repeated;

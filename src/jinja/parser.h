@@ -128,16 +128,16 @@ class Parser {
   std::size_t at_ = 0;
   Scopes scopes_;
   std::uint32_t depth_ = 0;
-  std::uint64_t fold_fuel_ = 1'000'000;         ///< what folding may still cost, in instructions …
-  std::size_t fold_bytes_ = 256u << 10;         ///< … and in bytes of constants
-  bool prints_at_top_ = false;                  ///< what is printed here is not, in a template that extends another
-  std::uint32_t loops_ = 0;                     ///< loops around here in this unit, for break and continue
+  std::uint64_t fold_fuel_ = 1'000'000;  ///< what folding may still cost, in instructions …
+  std::size_t fold_bytes_ = 256u << 10;  ///< … and in bytes of constants
+  bool prints_at_top_ = false;           ///< what is printed here is not, in a template that extends another
+  std::uint32_t loops_ = 0;              ///< loops around here in this unit, for break and continue
   struct Unknown {
     FilterExpr* filter;
     TestExpr* test;
     bool hard;
   };
-  std::vector<Unknown> unknown_;                ///< filters and tests nobody knows, that no condition is around
+  std::vector<Unknown> unknown_;  ///< filters and tests nobody knows, that no condition is around
   std::vector<std::string_view> open_tags_;
   std::vector<std::vector<std::string_view>> ends_;
 };

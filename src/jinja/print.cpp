@@ -159,7 +159,8 @@ void append_repr(Vm& vm, Cell cell) {
       out.push('>');
       return;
     case Kind::loop:
-      out.append("<LoopContext " + std::to_string(cell.as<Loop>()->index0 + 1) + "/" + std::to_string(cell.as<Loop>()->total(vm)) + ">");
+      out.append("<LoopContext " + std::to_string(cell.as<Loop>()->index0 + 1) + "/" +
+                 std::to_string(cell.as<Loop>()->total(vm)) + ">");
       return;
     case Kind::module: out.append("<TemplateModule '" + std::string(cell.as<Module>()->name) + "'>"); return;
     case Kind::function: out.append("<function " + std::string(cell.as<Function>()->name) + ">"); return;
@@ -182,9 +183,7 @@ void append_text(Vm& vm, Cell cell) {
     case Kind::boolean: out.append(cell.boolean ? std::string_view("True") : std::string_view("False")); return;
     case Kind::number: out.append(float_text(cell.number)); return;
     case Kind::bigint: out.append(big_text(vm, *cell.as<Big>())); return;
-    case Kind::undefined:
-      vm.check_strict(cell);
-      return;
+    case Kind::undefined: vm.check_strict(cell); return;
     case Kind::range: append_range(out, *cell.as<Range>()); return;
     case Kind::module: out.append(cell.as<Module>()->body); return;
     default: append_repr(vm, cell);

@@ -26,7 +26,7 @@ struct NameUse {
 struct Program {
   std::string source;
   Location origin;
-  std::deque<std::string> texts;                ///< constants that are not a piece of the source
+  std::deque<std::string> texts;  ///< constants that are not a piece of the source
   std::vector<std::shared_ptr<const void>> bigs;
   std::vector<std::unique_ptr<Node>> nodes;
   std::deque<BlockDef> block_storage;
@@ -34,9 +34,9 @@ struct Program {
   std::unordered_map<std::string_view, const BlockDef*> blocks;
   std::vector<NameUse> uses;
   Unit root;
-  const Expr* expression = nullptr;             ///< of a bare expression, or a template that is one `{{ }}` alone
-  bool bare = false;                            ///< compiled by compile_expression
-  bool calls_out = false;                       ///< depends on the host or on other templates
+  const Expr* expression = nullptr;  ///< of a bare expression, or a template that is one `{{ }}` alone
+  bool bare = false;                 ///< compiled by compile_expression
+  bool calls_out = false;            ///< depends on the host or on other templates
   std::optional<Value> constant;
   std::shared_ptr<const EnvironmentState> environment;
 

@@ -72,7 +72,8 @@ Dict* snapshot(Vm& vm, const LocalNames* names) {
 const Program* first_template(Vm& vm, Cell names, bool several) {
   if (names.is(Kind::undefined)) vm.fail_undefined(names);
   if (names.is_text()) return load_template(vm, names.text());
-  if (!several || names.is(Kind::none)) vm.value_error("the name of a template must be a text, not " + type_name(names));
+  if (!several || names.is(Kind::none))
+    vm.value_error("the name of a template must be a text, not " + type_name(names));
   if (!names.is_sequence()) vm.type_error("the name of a template must be a text, not " + type_name(names));
   Walk walk(vm, names);
   for (Cell each; walk.next(vm, each);) {
@@ -108,7 +109,7 @@ void run_block(Vm& vm, Context& context, std::string_view name, std::size_t leve
 }
 
 std::shared_ptr<Program> compile_program(std::shared_ptr<const EnvironmentState> environment, std::string_view source,
-                                               Location origin, bool expression) {
+                                         Location origin, bool expression) {
   auto program = std::make_shared<Program>();
   program->origin = std::move(origin);
   program->environment = environment;
@@ -131,7 +132,8 @@ std::shared_ptr<Program> compile_program(std::shared_ptr<const EnvironmentState>
 
 const Program* load_template(Vm& vm, std::string_view name) {
   if (const auto found = vm.loaded.find(std::string(name)); found != vm.loaded.end()) return found->second.get();
-  if (!vm.environment.loader) vm.fail(FailureClass::other, "there is no loader to find the template '" + std::string(name) + "' with");
+  if (!vm.environment.loader)
+    vm.fail(FailureClass::other, "there is no loader to find the template '" + std::string(name) + "' with");
   Result<std::string> source = vm.environment.loader->load(name);
   if (!source) {
     if (source.error().is(code::not_found)) return nullptr;
@@ -216,7 +218,8 @@ Flow ImportStmt::run(Vm& vm) const {
   }
   Capture capture(vm);
   run_template(vm, *found, *context);
-  auto* made = vm.arena.make<Module>(vm.dict().as<Dict>(), std::string_view(found->origin.file), capture.finish(true).text());
+  auto* made =
+      vm.arena.make<Module>(vm.dict().as<Dict>(), std::string_view(found->origin.file), capture.finish(true).text());
   if (context->exports)
     for (std::uint32_t i = 0; i < context->exports->used; ++i) {
       const auto& [key, value, key_hash] = context->exports->entries[i];
@@ -228,7 +231,11 @@ Flow ImportStmt::run(Vm& vm) const {
   }
   for (const auto& [member, target] : members) {
     const Cell* value = find(*made->members, member);
-    assign(target, value ? *value : vm.undefined_plain("the template '" + std::string(made->name) + "' does not export the requested name '" + std::string(member) + "'"), vm);
+    assign(target,
+           value ? *value
+                 : vm.undefined_plain("the template '" + std::string(made->name) +
+                                      "' does not export the requested name '" + std::string(member) + "'"),
+           vm);
   }
   return Flow::next;
 }

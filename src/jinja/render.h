@@ -15,7 +15,8 @@ void enter_frame(Frame& frame, Cell* slots, const Unit& unit, Frame* outer, Cont
 /// Runs in `frame` while it lives, then goes back to the frame before.
 class UnitRun {
  public:
-  UnitRun(Vm& vm, Frame& frame, bool autoescape) : vm_(vm), frame_(vm.frame), program_(vm.program), at_(vm.at), autoescape_(vm.autoescape) {
+  UnitRun(Vm& vm, Frame& frame, bool autoescape)
+      : vm_(vm), frame_(vm.frame), program_(vm.program), at_(vm.at), autoescape_(vm.autoescape) {
     vm.frame = &frame;
     vm.program = frame.program;
     vm.autoescape = autoescape;
@@ -60,10 +61,10 @@ void run_block(Vm& vm, Context& context, std::string_view name, std::size_t leve
 
 /// Compiles; throws a Failure that does not need the program any more.
 std::shared_ptr<Program> compile_program(std::shared_ptr<const EnvironmentState> environment, std::string_view source,
-                                               Location origin, bool expression);
+                                         Location origin, bool expression);
 /// The same, with its constant value where it has one.
-std::shared_ptr<const Program> finished_program(std::shared_ptr<const EnvironmentState> environment, std::string_view source,
-                                                Location origin, bool expression);
+std::shared_ptr<const Program> finished_program(std::shared_ptr<const EnvironmentState> environment,
+                                                std::string_view source, Location origin, bool expression);
 /// The template that the loader has under this name; null when it has none.
 const Program* load_template(Vm& vm, std::string_view name);
 

@@ -20,9 +20,9 @@ bool ordered(Vm& vm, Cell a, Cell b, Comparison op);
 bool contains(Vm& vm, Cell container, Cell item);
 /// Equal cells have equal hashes. Fails for what cannot be a key.
 std::uint64_t hash(Vm& vm, Cell cell);
-Cell concatenate(Vm& vm, Cell a, Cell b);   ///< a + b of texts, lists and tuples; unset when they are none of these
+Cell concatenate(Vm& vm, Cell a, Cell b);  ///< a + b of texts, lists and tuples; unset when they are none of these
 Cell repeat(Vm& vm, Cell sequence, Cell times);
-std::string type_name(Cell cell);           ///< Python's: str, int, NoneType …
+std::string type_name(Cell cell);  ///< Python's: str, int, NoneType …
 /// Fails when the cell is an opaque text, which may only be printed and joined.
 void refuse_opaque(Vm& vm, Cell cell);
 inline void check_opaque(Vm& vm, Cell cell) {
@@ -33,26 +33,26 @@ inline void check_opaque(Vm& vm, Cell cell) {
 // --- numbers (arithmetic.cpp)
 Cell arithmetic(Vm& vm, Arithmetic op, Cell a, Cell b);
 Cell negate(Vm& vm, Cell a, bool negative);
-double to_double(Vm& vm, Cell number);      ///< fails when an integer is too large
+double to_double(Vm& vm, Cell number);  ///< fails when an integer is too large
 std::partial_ordering compare_numbers(Cell a, Cell b);
 /// An index or a count: an int of any kind, clamped to 64 bits. Fails with `what` for anything else.
 std::int64_t index(Vm& vm, Cell cell, std::string_view what = "an integer");
 std::optional<std::int64_t> whole(Cell cell);  ///< the value of a bool or integer
 /// The integer that digits of a base spell, with an optional sign, or unset.
 Cell parse_integer(Vm& vm, std::string_view digits, int base);
-Cell integer_of(Vm& vm, double number);     ///< int(number)
+Cell integer_of(Vm& vm, double number);  ///< int(number)
 
 // --- text (print.cpp)
-void append_text(Vm& vm, Cell cell);        ///< str(cell), to vm.out
+void append_text(Vm& vm, Cell cell);  ///< str(cell), to vm.out
 void append_repr(Vm& vm, Cell cell);
 void append_repr_of_text(Sink& out, std::string_view text);
 std::string float_text(double number);
-Cell to_text(Vm& vm, Cell cell);            ///< str(cell); texts stay as they are
+Cell to_text(Vm& vm, Cell cell);  ///< str(cell); texts stay as they are
 void append_escaped(Sink& out, std::string_view text);
-Cell escaped(Vm& vm, Cell cell);            ///< markup of any cell
+Cell escaped(Vm& vm, Cell cell);  ///< markup of any cell
 /// What `{{ cell }}` prints.
 void append_output(Vm& vm, Cell cell);
-std::string summary(Vm& vm, Cell cell);     ///< the repr, cut short, for messages
+std::string summary(Vm& vm, Cell cell);  ///< the repr, cut short, for messages
 
 // --- sequences (sequence.cpp)
 /// Walks what can be iterated.
@@ -64,7 +64,7 @@ struct Walk {
 };
 std::optional<std::int64_t> length_of(Vm& vm, Cell cell);
 bool is_iterable(Cell cell);
-Cell to_list(Vm& vm, Cell cell);            ///< a new list of what it iterates over
+Cell to_list(Vm& vm, Cell cell);                       ///< a new list of what it iterates over
 Cell element(Vm& vm, Cell sequence, std::int64_t at);  ///< of a list or tuple, 0 ≤ at < length
 Cell make_tuple(Vm& vm, std::initializer_list<Cell> items);
 Cell slice(Vm& vm, Cell base, Cell start, Cell stop, Cell step);

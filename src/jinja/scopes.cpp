@@ -118,7 +118,8 @@ void Scopes::resolve() {
       if (binding.parameter) continue;
       const Found outside = find(scope.outer, name);
       if (outside.binding)
-        scope.start->push_back({SlotStart::From::outer, binding.slot, {outside.place.up + (unit_root ? 1 : 0), outside.place.slot}});
+        scope.start->push_back(
+            {SlotStart::From::outer, binding.slot, {outside.place.up + (unit_root ? 1 : 0), outside.place.slot}});
       else if (binding.starts_missing)
         scope.start->push_back({SlotStart::From::nothing, binding.slot, {}});
       else if (!unit_root)

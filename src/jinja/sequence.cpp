@@ -67,7 +67,8 @@ Cell Vm::list(std::uint32_t capacity, Kind kind) {
 
 void Vm::append(List& list, Cell item) {
   if (list.size == list.capacity) {
-    if (list.capacity > std::numeric_limits<std::uint32_t>::max() / 2) limit_error("the list is longer than its limit allows");
+    if (list.capacity > std::numeric_limits<std::uint32_t>::max() / 2)
+      limit_error("the list is longer than its limit allows");
     const std::uint32_t capacity = std::max(8u, list.capacity * 2);
     auto* items = arena.array<Cell>(capacity);
     if (list.size) std::memcpy(static_cast<void*>(items), list.items, list.size * sizeof(Cell));
@@ -114,7 +115,8 @@ void Vm::set(Dict& dict, Cell key, Cell value) {
   }
   if (dict.used == dict.capacity) {
     const bool roomy = dict.size <= dict.capacity / 2 && dict.capacity > 0;  // mostly removed entries
-    if (!roomy && dict.capacity > std::numeric_limits<std::uint32_t>::max() / 4) limit_error("the dict is larger than its limit allows");
+    if (!roomy && dict.capacity > std::numeric_limits<std::uint32_t>::max() / 4)
+      limit_error("the dict is larger than its limit allows");
     rebuild(*this, dict, roomy ? dict.capacity : std::max(4u, dict.capacity * 2));
   }
   const std::uint32_t at = dict.used++;
@@ -257,9 +259,7 @@ bool Walk::next(Vm& vm, Cell& out) {
 std::optional<std::int64_t> length_of(Vm& vm, Cell cell) {
   if (vm.changed_data) cell = vm.current_data(cell);
   switch (cell.kind) {
-    case Kind::text:
-      vm.tick(cell.size / 32);
-      return static_cast<std::int64_t>(unicode::length(cell.text()));
+    case Kind::text: vm.tick(cell.size / 32); return static_cast<std::int64_t>(unicode::length(cell.text()));
     case Kind::list:
     case Kind::tuple: return cell.as<List>()->size;
     case Kind::dict: return cell.as<Dict>()->size;
@@ -267,9 +267,7 @@ std::optional<std::int64_t> length_of(Vm& vm, Cell cell) {
     case Kind::data_dict: return static_cast<std::int64_t>(cell.value->size());
     case Kind::range: return cell.as<Range>()->size;
     case Kind::view: return length_of(vm, cell.as<View>()->dict);
-    case Kind::undefined:
-      vm.check_strict(cell);
-      return 0;
+    case Kind::undefined: vm.check_strict(cell); return 0;
     default: return std::nullopt;
   }
 }
@@ -293,27 +291,35 @@ Cell slice(Vm& vm, Cell base, Cell start, Cell stop, Cell step) {
   if (base.is(Kind::range)) {
     const Range& range = *base.as<Range>();
     const auto value_at = [&](std::int64_t at) {  // the stop may lie past 64 bits, where nobody looks at it
-      return static_cast<std::int64_t>(static_cast<std::uint64_t>(range.start) + static_cast<std::uint64_t>(at) * static_cast<std::uint64_t>(range.step));
+      return static_cast<std::int64_t>(static_cast<std::uint64_t>(range.start) +
+                                       static_cast<std::uint64_t>(at) * static_cast<std::uint64_t>(range.step));
     };
-    return Cell::made(Kind::range, vm.arena.make<Range>(value_at(from), value_at(to), range.step * (count > 1 ? by : 1), count));
+    return Cell::made(Kind::range,
+                      vm.arena.make<Range>(value_at(from), value_at(to), range.step * (count > 1 ? by : 1), count));
   }
   if (base.is_text()) {
     const std::string_view text = base.text();
     const bool ascii = static_cast<std::int64_t>(text.size()) == size;
     if (by == 1) {
-      const std::size_t first = ascii ? static_cast<std::size_t>(from) : unicode::offset(text, static_cast<std::size_t>(std::max<std::int64_t>(from, 0)));
-      const std::size_t bytes = count == 0 ? 0 : ascii ? static_cast<std::size_t>(count) : unicode::offset(text.substr(first), static_cast<std::size_t>(count));
+      const std::size_t first = ascii
+                                    ? static_cast<std::size_t>(from)
+                                    : unicode::offset(text, static_cast<std::size_t>(std::max<std::int64_t>(from, 0)));
+      const std::size_t bytes = count == 0 ? 0
+                                : ascii    ? static_cast<std::size_t>(count)
+                                           : unicode::offset(text.substr(first), static_cast<std::size_t>(count));
       return Cell::borrowed(count == 0 ? std::string_view("") : text.substr(first, bytes), base.is_markup());
     }
     Capture capture(vm);
     std::vector<std::uint32_t> offsets;
     if (!ascii)
-      for (std::size_t at = 0; at < text.size(); at += unicode::decode(text.substr(at)).width) offsets.push_back(static_cast<std::uint32_t>(at));
+      for (std::size_t at = 0; at < text.size(); at += unicode::decode(text.substr(at)).width)
+        offsets.push_back(static_cast<std::uint32_t>(at));
     for (std::int64_t i = 0, at = from; i < count; ++i, at += by) {
       if (ascii)
         vm.out.push(text[static_cast<std::size_t>(at)]);
       else
-        vm.out.append(text.substr(offsets[static_cast<std::size_t>(at)], unicode::decode(text.substr(offsets[static_cast<std::size_t>(at)])).width));
+        vm.out.append(text.substr(offsets[static_cast<std::size_t>(at)],
+                                  unicode::decode(text.substr(offsets[static_cast<std::size_t>(at)])).width));
     }
     return capture.finish(base.is_markup());
   }

@@ -58,10 +58,11 @@ Result<T> with_vm(const Program& program, const Scope& scope, const Limits& limi
 
 }  // namespace
 
-std::shared_ptr<const Program> finished_program(std::shared_ptr<const EnvironmentState> environment, std::string_view source,
-                                                Location origin, bool expression) {
+std::shared_ptr<const Program> finished_program(std::shared_ptr<const EnvironmentState> environment,
+                                                std::string_view source, Location origin, bool expression) {
   auto program = compile_program(environment, source, std::move(origin), expression);
-  const bool free_names = std::any_of(program->uses.begin(), program->uses.end(), [](const NameUse& use) { return use.free; });
+  const bool free_names =
+      std::any_of(program->uses.begin(), program->uses.end(), [](const NameUse& use) { return use.free; });
   if (free_names || program->calls_out || (program->expression && program->expression->depth > 64)) return program;
   // Nothing it could look up: what it gives now it gives always. One that fails is left to fail when it is used.
   Limits small = environment->options.limits;
@@ -84,7 +85,8 @@ using detail::Vm;
 
 Result<std::string> Template::render(const Scope& scope) const {
   const detail::Program& program = *program_;
-  return detail::with_vm<std::string>(program, scope, program.environment->options.limits, [&](Vm& vm) { return detail::rendered(vm, program); });
+  return detail::with_vm<std::string>(program, scope, program.environment->options.limits,
+                                      [&](Vm& vm) { return detail::rendered(vm, program); });
 }
 
 Result<std::optional<Value>> Template::evaluate_maybe(const Scope& scope) const {

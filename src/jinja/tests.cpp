@@ -52,8 +52,12 @@ bool all_cased(Vm& vm, Cell cell, bool (*wanted)(std::uint32_t), bool (*other)(s
   }
   return any;
 }
-Cell lower(Vm& vm, const Cell* a, const Args&) { return answer(all_cased(vm, a[0], unicode::is_lower, unicode::is_upper)); }
-Cell upper(Vm& vm, const Cell* a, const Args&) { return answer(all_cased(vm, a[0], unicode::is_upper, unicode::is_lower)); }
+Cell lower(Vm& vm, const Cell* a, const Args&) {
+  return answer(all_cased(vm, a[0], unicode::is_lower, unicode::is_upper));
+}
+Cell upper(Vm& vm, const Cell* a, const Args&) {
+  return answer(all_cased(vm, a[0], unicode::is_upper, unicode::is_lower));
+}
 
 Cell sequence(Vm& vm, const Cell* a, const Args&) {
   if (a[0].is(Kind::undefined)) return answer(!vm.strict || a[0].flags == kLenient);

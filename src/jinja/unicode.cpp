@@ -10,7 +10,8 @@ namespace mapflow::jinja::detail::unicode {
 namespace {
 
 bool in_spans(const Span* spans, std::size_t count, std::uint32_t code) {
-  const Span* found = std::upper_bound(spans, spans + count, code, [](std::uint32_t c, const Span& s) { return c < s.first; });
+  const Span* found =
+      std::upper_bound(spans, spans + count, code, [](std::uint32_t c, const Span& s) { return c < s.first; });
   return found != spans && code <= (found - 1)->last;
 }
 
@@ -21,12 +22,14 @@ struct CaseTable {
   std::size_t text_count;
 
   void append(std::string& out, std::uint32_t code) const {
-    const CaseText* text = std::lower_bound(texts, texts + text_count, code, [](const CaseText& t, std::uint32_t c) { return t.code < c; });
+    const CaseText* text = std::lower_bound(texts, texts + text_count, code,
+                                            [](const CaseText& t, std::uint32_t c) { return t.code < c; });
     if (text != texts + text_count && text->code == code) {
       out += text->text;
       return;
     }
-    const CaseRun* run = std::upper_bound(runs, runs + run_count, code, [](std::uint32_t c, const CaseRun& r) { return c < r.first; });
+    const CaseRun* run =
+        std::upper_bound(runs, runs + run_count, code, [](std::uint32_t c, const CaseRun& r) { return c < r.first; });
     // Runs with a step of two interleave at most one deep, so the two before the place are all that can hold it.
     for (int back = 0; back < 2 && run != runs; ++back) {
       --run;
@@ -165,7 +168,8 @@ bool is_cased(std::uint32_t c) { return is_upper(c) || is_lower(c) || is_title(c
 bool is_printable(std::uint32_t c) { return in_spans(kPrintable, kPrintableCount, c); }
 
 int decimal_value(std::uint32_t code) {
-  const Span* found = std::upper_bound(kDecimal, kDecimal + kDecimalCount, code, [](std::uint32_t c, const Span& s) { return c < s.first; });
+  const Span* found = std::upper_bound(kDecimal, kDecimal + kDecimalCount, code,
+                                       [](std::uint32_t c, const Span& s) { return c < s.first; });
   if (found == kDecimal || code > (found - 1)->last) return -1;
   return static_cast<int>((code - (found - 1)->first) % 10);
 }
@@ -175,7 +179,8 @@ void append_lower(std::string& out, std::uint32_t code) { to_lower().append(out,
 void append_title(std::string& out, std::uint32_t code) { to_title().append(out, code); }
 
 std::string without_accents(std::uint32_t code) {
-  const CaseText* found = std::lower_bound(kToAscii, kToAscii + kToAsciiCount, code, [](const CaseText& t, std::uint32_t c) { return t.code < c; });
+  const CaseText* found = std::lower_bound(kToAscii, kToAscii + kToAsciiCount, code,
+                                           [](const CaseText& t, std::uint32_t c) { return t.code < c; });
   std::string out;
   if (found != kToAscii + kToAsciiCount && found->code == code)
     out = found->text;

@@ -1,4 +1,5 @@
 // Written by make_unicode_tables.py from Unicode 14.0.0; not to be edited.
+// clang-format off
 #include "jinja/unicode_tables.h"
 
 namespace mapflow::jinja::detail::unicode {

@@ -9,8 +9,8 @@
 namespace mapflow::jinja::detail {
 
 struct UrlizeOptions {
-  std::int64_t trim = -1;            ///< longest shown address, in characters; -1: any
-  std::string rel;                   ///< escaped already, as is target
+  std::int64_t trim = -1;  ///< longest shown address, in characters; -1: any
+  std::string rel;         ///< escaped already, as is target
   std::string target;
   std::vector<std::string> schemes;  ///< further schemes, such as "tel:"
 };

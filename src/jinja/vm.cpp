@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "jinja/environment_state.h"
+#include "jinja/lookup.h"
 #include "jinja/nearest.h"
 #include "jinja/program.h"
 #include "jinja/runtime.h"
@@ -99,24 +100,17 @@ Cell Vm::changeable(Cell cell) {
 
 // --- undefined ----------------------------------------------------------------------------------------------------
 
-Cell Vm::undefined_name(std::string_view name) {
-  return Cell::made(Kind::undefined, arena.make<Missing>(Missing::What::name, name, Cell::unset(), Cell::unset()));
+Cell Vm::missing(Missing::What what, std::string_view name, Cell object, Cell key) {
+  return Cell::made(Kind::undefined, arena.make<Missing>(what, name, object, key, program, at));
 }
+Cell Vm::undefined_name(std::string_view name) { return missing(Missing::What::name, name); }
 Cell Vm::undefined_attribute(Cell object, std::string_view name) {
-  return Cell::made(Kind::undefined, arena.make<Missing>(Missing::What::attribute, name, object, Cell::unset()));
+  return missing(Missing::What::attribute, name, object);
 }
-Cell Vm::undefined_item(Cell object, Cell key) {
-  return Cell::made(Kind::undefined, arena.make<Missing>(Missing::What::item, std::string_view(), object, key));
-}
-Cell Vm::undefined_blocked(Cell object, std::string_view name) {
-  return Cell::made(Kind::undefined, arena.make<Missing>(Missing::What::blocked, name, object, Cell::unset()));
-}
-Cell Vm::undefined_parameter(std::string_view name) {
-  return Cell::made(Kind::undefined, arena.make<Missing>(Missing::What::parameter, name, Cell::unset(), Cell::unset()));
-}
-Cell Vm::undefined_plain(std::string_view message) {
-  return Cell::made(Kind::undefined, arena.make<Missing>(Missing::What::plain, text(message).text(), Cell::unset(), Cell::unset()));
-}
+Cell Vm::undefined_item(Cell object, Cell key) { return missing(Missing::What::item, {}, object, key); }
+Cell Vm::undefined_blocked(Cell object, std::string_view name) { return missing(Missing::What::blocked, name, object); }
+Cell Vm::undefined_parameter(std::string_view name) { return missing(Missing::What::parameter, name); }
+Cell Vm::undefined_plain(std::string_view message) { return missing(Missing::What::plain, text(message).text()); }
 
 std::vector<std::string> Vm::known_names() const {
   std::vector<std::string> names;
@@ -139,6 +133,8 @@ std::vector<std::string> Vm::known_names() const {
 
 void Vm::fail_undefined(Cell undefined) {
   const Missing& missing = *undefined.as<Missing>();
+  program = missing.program;
+  at = missing.at;
   const auto keys_of = [&](Cell dict) {
     std::vector<std::string> keys;
     Entries entries(*this, dict);
@@ -146,22 +142,27 @@ void Vm::fail_undefined(Cell undefined) {
       if (key.is_text()) keys.emplace_back(key.text());
     return keys;
   };
-  const auto owner = [&] { return missing.object.is(Kind::none) ? std::string("None") : "'" + type_name(missing.object) + " object'"; };
+  const auto owner = [&] {
+    return missing.object.is(Kind::none) ? std::string("None") : "'" + type_name(missing.object) + " object'";
+  };
   const auto no_attribute = [&](std::string_view name) {
     std::string message = owner() + " has no attribute '" + std::string(name) + "'";
-    if (missing.object.is_dict()) message += did_you_mean(name, keys_of(missing.object));
-    return message;
+    return message +
+           did_you_mean(name, missing.object.is_dict() ? keys_of(missing.object) : method_names(missing.object));
   };
   switch (missing.what) {
     case Missing::What::name:
-      fail(FailureClass::undefined, "'" + std::string(missing.name) + "' is undefined" + did_you_mean(missing.name, known_names()));
+      fail(FailureClass::undefined,
+           "'" + std::string(missing.name) + "' is undefined" + did_you_mean(missing.name, known_names()));
     case Missing::What::attribute: fail(FailureClass::undefined, no_attribute(missing.name));
     case Missing::What::item:
       if (missing.key.is_text()) fail(FailureClass::undefined, no_attribute(missing.key.text()));
       fail(FailureClass::undefined, owner() + " has no element " + summary(*this, missing.key));
-    case Missing::What::parameter: fail(FailureClass::undefined, "parameter '" + std::string(missing.name) + "' was not provided");
+    case Missing::What::parameter:
+      fail(FailureClass::undefined, "parameter '" + std::string(missing.name) + "' was not provided");
     case Missing::What::blocked:
-      fail(FailureClass::other, "access to attribute '" + std::string(missing.name) + "' of '" + type_name(missing.object) + "' object is unsafe.");
+      fail(FailureClass::other, "access to attribute '" + std::string(missing.name) + "' of '" +
+                                    type_name(missing.object) + "' object is unsafe.");
     case Missing::What::plain: fail(FailureClass::undefined, std::string(missing.name));
   }
   fail(FailureClass::undefined, "undefined value");
@@ -190,7 +191,8 @@ Cell Vm::look_up(std::string_view name) {
   }
   if (context->sees_scope)
     if (const Value* found = scope.find(name)) return data_cell(*this, *found);
-  if (const auto found = environment.globals.find(name); found != environment.globals.end()) return data_cell(*this, found->second);
+  if (const auto found = environment.globals.find(name); found != environment.globals.end())
+    return data_cell(*this, found->second);
   if (const auto found = environment.functions.find(name); found != environment.functions.end())
     return Cell::made(Kind::function, arena.make<Function>(nullptr, &found->second, std::string_view(found->first)));
   if (const FunctionSpec* found = native_global(name))

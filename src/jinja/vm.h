@@ -20,10 +20,10 @@ struct EnvironmentState;
 
 /// What names mean to one template of a render, beyond its own slots.
 struct Context {
-  Dict* exports = nullptr;          ///< what was set at the top level
-  Dict* locals = nullptr;           ///< what the includer handed over
-  const Context* outer = nullptr;   ///< asked next
-  bool sees_scope = true;           ///< false for an import without context: the globals only
+  Dict* exports = nullptr;         ///< what was set at the top level
+  Dict* locals = nullptr;          ///< what the includer handed over
+  const Context* outer = nullptr;  ///< asked next
+  bool sees_scope = true;          ///< false for an import without context: the globals only
   /// The definitions of each block, the most derived first.
   std::unordered_map<std::string_view, std::vector<std::pair<const BlockDef*, const Program*>>>* blocks = nullptr;
   const Program* parent = nullptr;  ///< the template that this one extends
@@ -31,7 +31,7 @@ struct Context {
 
 struct Frame {
   Cell* slots;
-  Frame* outer;       ///< of the unit around this one in the source
+  Frame* outer;  ///< of the unit around this one in the source
   Context* context;
   const Program* program;
   const BlockDef* block = nullptr;  ///< the block whose unit this is, for super()
@@ -46,15 +46,15 @@ struct Macro {
 
 /// `loop` inside a for.
 struct Loop {
-  Cell source;                         ///< what is walked
+  Cell source;  ///< what is walked
   struct Walk* walk;
   const ForStmt* statement = nullptr;  ///< of a recursive loop
   Frame* frame = nullptr;              ///< around that loop
   std::uint32_t depth0 = 0;
   std::int64_t index0 = -1;
-  std::int64_t length = -1;            ///< once asked for
+  std::int64_t length = -1;                                                      ///< once asked for
   Cell previous = Cell::unset(), current = Cell::unset(), next = Cell::unset();  ///< unset where there is none
-  Cell changed = Cell::unset();        ///< what changed() was last called with
+  Cell changed = Cell::unset();  ///< what changed() was last called with
 
   /// Goes to the next element; false when there is none.
   bool advance(Vm& vm);
@@ -87,16 +87,16 @@ class Vm {
   const Options& options;
   const Limits& limits;
   const Scope& scope;
-  const Program* root;         ///< the template that is rendered
-  const Program* program;      ///< the one whose source `at` points into
+  const Program* root;     ///< the template that is rendered
+  const Program* program;  ///< the one whose source `at` points into
   std::uint32_t at = 0;
   Frame* frame = nullptr;
   std::uint64_t fuel;
   std::uint32_t recursion = 0;
   bool autoescape;
   bool strict;
-  bool opaque;                 ///< some texts are opaque: operators must look
-  const char* stack_floor;     ///< below it the C++ stack must not grow
+  bool opaque;              ///< some texts are opaque: operators must look
+  const char* stack_floor;  ///< below it the C++ stack must not grow
 
   [[noreturn]] void fail(FailureClass kind, std::string message, std::string hint = {}) const;
   [[noreturn]] void type_error(std::string message) const { fail(FailureClass::type, std::move(message)); }
@@ -129,6 +129,7 @@ class Vm {
   /// Keeps a host's value alive until the render ends.
   const Value* keep(Value value);
 
+  Cell missing(Missing::What what, std::string_view name, Cell object = Cell::unset(), Cell key = Cell::unset());
   Cell undefined_name(std::string_view name);
   Cell undefined_attribute(Cell object, std::string_view name);
   Cell undefined_item(Cell object, Cell key);

@@ -28,20 +28,24 @@ const Value* Call::find(std::size_t position, std::string_view name) {
   for (const auto& [key, given] : arguments_.named)
     if (key.view() == name) {
       ++named_used_;
-      if (found && !error_) error_ = Error(code::invalid_input, fmt::format("{} got multiple values for argument '{}'", filter_, name));
+      if (found && !error_)
+        error_ = Error(code::invalid_input, fmt::format("{} got multiple values for argument '{}'", filter_, name));
       found = &given;
     }
   return found;
 }
 
 void Call::wrong(std::string_view name, std::string_view wanted, const Value& got) {
-  if (!error_) error_ = Error(code::invalid_input, fmt::format("{}: '{}' must be {}, not {}", filter_, name, wanted, to_string(got.type())));
+  if (!error_)
+    error_ = Error(code::invalid_input,
+                   fmt::format("{}: '{}' must be {}, not {}", filter_, name, wanted, to_string(got.type())));
 }
 
 const Value& Call::value(std::size_t position, std::string_view name) {
   static const Value nothing;
   const Value* found = find(position, name);
-  if (!found && !error_) error_ = Error(code::invalid_input, fmt::format("{} missing required argument '{}'", filter_, name));
+  if (!found && !error_)
+    error_ = Error(code::invalid_input, fmt::format("{} missing required argument '{}'", filter_, name));
   return found ? *found : nothing;
 }
 
@@ -94,8 +98,10 @@ bool Call::flag_or(std::size_t position, std::string_view name, bool otherwise) 
 std::optional<Error> Call::error() {
   if (error_) return error_;
   if (!any_position_ && arguments_.positional.size() > highest_)
-    return Error(code::invalid_input, fmt::format("{} takes at most {} argument(s) ({} given)", filter_, highest_ - 1, arguments_.positional.size() - 1));
-  if (named_used_ < arguments_.named.size()) return Error(code::invalid_input, fmt::format("{} got an unexpected keyword argument", filter_));
+    return Error(code::invalid_input, fmt::format("{} takes at most {} argument(s) ({} given)", filter_, highest_ - 1,
+                                                  arguments_.positional.size() - 1));
+  if (named_used_ < arguments_.named.size())
+    return Error(code::invalid_input, fmt::format("{} got an unexpected keyword argument", filter_));
   return std::nullopt;
 }
 
@@ -141,9 +147,11 @@ Result<Value> combine(const Arguments& arguments) {
   const std::string_view list_merge = call.text_or(SIZE_MAX, "list_merge", "replace");
   MAPFLOW_JINJA_CHECK(call);
   const auto lists = list_merge == "append" ? Lists::append : list_merge == "prepend" ? Lists::prepend : Lists::replace;
-  if (lists == Lists::replace && list_merge != "replace") return fail(code::invalid_input, "combine: 'list_merge' must be replace, append or prepend");
+  if (lists == Lists::replace && list_merge != "replace")
+    return fail(code::invalid_input, "combine: 'list_merge' must be replace, append or prepend");
   for (const Value& each : arguments.positional)
-    if (!each.is_object()) return fail(code::invalid_input, fmt::format("combine needs objects, not {}", to_string(each.type())));
+    if (!each.is_object())
+      return fail(code::invalid_input, fmt::format("combine needs objects, not {}", to_string(each.type())));
   for (const Value& each : arguments.positional.subspan(1)) result = merged(result, each, deep, lists);
   return result;
 }
@@ -156,7 +164,8 @@ Result<Value> zip(const Arguments& arguments) {
   MAPFLOW_JINJA_CHECK(call);
   std::size_t shortest = SIZE_MAX, longest = 0;
   for (const Value& each : arguments.positional) {
-    if (!each.is_array()) return fail(code::invalid_input, fmt::format("zip needs arrays, not {}", to_string(each.type())));
+    if (!each.is_array())
+      return fail(code::invalid_input, fmt::format("zip needs arrays, not {}", to_string(each.type())));
     shortest = std::min(shortest, each.size());
     longest = std::max(longest, each.size());
   }
@@ -187,7 +196,8 @@ HostFunction flatten(Budget budget) {
     const Value& list = call.value(0, "value");
     const std::int64_t levels = call.integer_or(1, "levels", -1);
     MAPFLOW_JINJA_CHECK(call);
-    if (!list.is_array()) return fail(code::invalid_input, fmt::format("flatten needs an array, not {}", to_string(list.type())));
+    if (!list.is_array())
+      return fail(code::invalid_input, fmt::format("flatten needs an array, not {}", to_string(list.type())));
     Array out;
     if (!flatten_into(list, levels, out, budget.bytes / sizeof(Value))) return too_large("flatten");
     return Value(std::move(out));

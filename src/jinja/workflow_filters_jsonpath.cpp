@@ -14,7 +14,7 @@ namespace mapflow::jinja::workflow {
 
 namespace {
 
-constexpr int kDeepest = 64;            // brackets within brackets in a path
+constexpr int kDeepest = 64;  // brackets within brackets in a path
 constexpr std::size_t kLongestPath = 4096;
 
 struct Selector;
@@ -107,9 +107,12 @@ class PathParser {
     if (!take("*")) {
       selector.kind = Selector::Kind::name;
       const std::size_t from = at_;
-      while (at_ < text_.size() && (static_cast<unsigned char>(peek()) >= 0x80 || detail::unicode::word_width(text_.substr(at_)))) ++at_;
+      while (at_ < text_.size() &&
+             (static_cast<unsigned char>(peek()) >= 0x80 || detail::unicode::word_width(text_.substr(at_))))
+        ++at_;
       selector.name = text_.substr(from, at_ - from);
-      if (selector.name.empty() || (selector.name[0] >= '0' && selector.name[0] <= '9')) fail("expected a name after '.'");
+      if (selector.name.empty() || (selector.name[0] >= '0' && selector.name[0] <= '9'))
+        fail("expected a name after '.'");
     }
     segment.selectors.push_back(std::move(selector));
   }
@@ -163,7 +166,8 @@ class PathParser {
     std::int64_t number = 0;
     const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), number);
     if (error == std::errc::invalid_argument) return std::nullopt;
-    if (error != std::errc() || number > (std::int64_t{1} << 53) || number < -(std::int64_t{1} << 53)) fail("the number is too large");
+    if (error != std::errc() || number > (std::int64_t{1} << 53) || number < -(std::int64_t{1} << 53))
+      fail("the number is too large");
     at_ = static_cast<std::size_t>(end - text_.data());
     return number;
   }
@@ -185,7 +189,8 @@ class PathParser {
         out += to[simple];
       } else if (c == 'u') {
         std::uint32_t code = 0;
-        const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + std::min(at_ + 4, text_.size()), code, 16);
+        const auto [end, error] =
+            std::from_chars(text_.data() + at_, text_.data() + std::min(at_ + 4, text_.size()), code, 16);
         if (error != std::errc() || end != text_.data() + at_ + 4) fail("\\u needs four hexadecimal digits");
         at_ += 4;
         detail::unicode::append_utf8(out, code);
@@ -347,12 +352,16 @@ class PathRunner {
   template <class Add>
   static void slice(const Selector& selector, const Value& node, std::int64_t size, Add add) {
     if (selector.step == 0 || size == 0) return;
-    const auto normal = [&](std::optional<std::int64_t> given, std::int64_t otherwise) { return !given ? otherwise : *given < 0 ? *given + size : *given; };
+    const auto normal = [&](std::optional<std::int64_t> given, std::int64_t otherwise) {
+      return !given ? otherwise : *given < 0 ? *given + size : *given;
+    };
     if (selector.step > 0) {
-      const std::int64_t from = std::clamp<std::int64_t>(normal(selector.start, 0), 0, size), to = std::clamp<std::int64_t>(normal(selector.stop, size), 0, size);
+      const std::int64_t from = std::clamp<std::int64_t>(normal(selector.start, 0), 0, size),
+                         to = std::clamp<std::int64_t>(normal(selector.stop, size), 0, size);
       for (std::int64_t i = from; i < to; i += selector.step) add(node.as_array()[static_cast<std::size_t>(i)]);
     } else {
-      const std::int64_t from = std::clamp<std::int64_t>(normal(selector.start, size - 1), -1, size - 1), to = std::clamp<std::int64_t>(normal(selector.stop, -1), -1, size - 1);
+      const std::int64_t from = std::clamp<std::int64_t>(normal(selector.start, size - 1), -1, size - 1),
+                         to = std::clamp<std::int64_t>(normal(selector.stop, -1), -1, size - 1);
       const std::int64_t end = selector.stop ? to : -1;
       for (std::int64_t i = from; i > end; i += selector.step) add(node.as_array()[static_cast<std::size_t>(i)]);
     }
@@ -406,7 +415,8 @@ HostFunction jsonpath(Budget budget) {
     const Value& root = call.value(0, "value");
     const std::string_view path = call.text(1, "path");
     MAPFLOW_JINJA_CHECK(call);
-    if (path.size() > kLongestPath) return fail(code::resource_exhausted, fmt::format("jsonpath: the path is longer than {} bytes", kLongestPath));
+    if (path.size() > kLongestPath)
+      return fail(code::resource_exhausted, fmt::format("jsonpath: the path is longer than {} bytes", kLongestPath));
     try {
       const Query query = PathParser(path).parse();
       Array found;
@@ -414,14 +424,14 @@ HostFunction jsonpath(Budget budget) {
       return Value(std::move(found));
     } catch (const BadPath& bad) {
       return fail(code::invalid_input, fmt::format("jsonpath: {} at character {} of '{}'", bad.what, bad.at + 1, path));
-    } catch (const TooMuch&) {
-      return too_large("jsonpath");
-    }
+    } catch (const TooMuch&) { return too_large("jsonpath"); }
   };
 }
 
 }  // namespace
 
-void add_jsonpath_filter(Environment& environment, Budget budget) { environment.add_filter("jsonpath", jsonpath(budget)); }
+void add_jsonpath_filter(Environment& environment, Budget budget) {
+  environment.add_filter("jsonpath", jsonpath(budget));
+}
 
 }  // namespace mapflow::jinja::workflow

@@ -20,7 +20,9 @@ struct Pattern {
 };
 
 Result<Pattern> compiled(std::string_view filter, std::string_view pattern, bool ignore_case, bool multiline) {
-  if (pattern.size() > kLongestPattern) return fail(code::resource_exhausted, fmt::format("{}: the pattern is longer than {} bytes", filter, kLongestPattern));
+  if (pattern.size() > kLongestPattern)
+    return fail(code::resource_exhausted,
+                fmt::format("{}: the pattern is longer than {} bytes", filter, kLongestPattern));
   RE2::Options options;
   options.set_log_errors(false);
   options.set_case_sensitive(!ignore_case);
@@ -28,7 +30,8 @@ Result<Pattern> compiled(std::string_view filter, std::string_view pattern, bool
   std::string source = multiline ? "(?m)" : "";
   source += pattern;
   Pattern made{std::make_unique<RE2>(source, options), 0};
-  if (!made.regex->ok()) return fail(code::invalid_input, fmt::format("{}: bad pattern: {}", filter, made.regex->error()));
+  if (!made.regex->ok())
+    return fail(code::invalid_input, fmt::format("{}: bad pattern: {}", filter, made.regex->error()));
   made.groups = made.regex->NumberOfCapturingGroups();
   return made;
 }
@@ -39,7 +42,8 @@ void each_match(const Pattern& pattern, std::string_view text, Found found) {
   std::vector<re2::StringPiece> groups(static_cast<std::size_t>(pattern.groups) + 1);
   const re2::StringPiece piece(text.data(), text.size());
   for (std::size_t at = 0; at <= text.size();) {
-    if (!pattern.regex->Match(piece, at, text.size(), RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size()))) return;
+    if (!pattern.regex->Match(piece, at, text.size(), RE2::UNANCHORED, groups.data(), static_cast<int>(groups.size())))
+      return;
     if (!found(groups)) return;
     const auto start = static_cast<std::size_t>(groups[0].data() - text.data());
     at = start + groups[0].size();
@@ -68,7 +72,8 @@ Result<Rewrite> rewrite_of(std::string_view text, const Pattern& pattern) {
     made.parts.back().text += c;
   };
   const auto group = [&](int number) -> Status {
-    if (number > pattern.groups) return fail(code::invalid_input, fmt::format("regex_replace: the pattern has no group {}", number));
+    if (number > pattern.groups)
+      return fail(code::invalid_input, fmt::format("regex_replace: the pattern has no group {}", number));
     made.parts.push_back({"", number});
     return {};
   };
@@ -87,7 +92,8 @@ Result<Rewrite> rewrite_of(std::string_view text, const Pattern& pattern) {
       const auto& names = pattern.regex->NamedCapturingGroups();
       const auto named = names.find(name);
       const bool number = name.size() == 1 && name[0] >= '0' && name[0] <= '9';
-      if (named == names.end() && !number) return fail(code::invalid_input, fmt::format("regex_replace: the pattern has no group '{}'", name));
+      if (named == names.end() && !number)
+        return fail(code::invalid_input, fmt::format("regex_replace: the pattern has no group '{}'", name));
       MAPFLOW_TRY(group(number ? name[0] - '0' : named->second));
       i = end;
     } else {
@@ -100,7 +106,8 @@ Result<Rewrite> rewrite_of(std::string_view text, const Pattern& pattern) {
 HostFunction regex_replace(Budget budget) {
   return [budget](const Arguments& arguments) -> Result<Value> {
     Call call("regex_replace", arguments);
-    const std::string_view text = call.text(0, "value"), source = call.text(1, "pattern"), replacement = call.text_or(2, "replacement", "");
+    const std::string_view text = call.text(0, "value"), source = call.text(1, "pattern"),
+                           replacement = call.text_or(2, "replacement", "");
     const std::int64_t count = call.integer_or(3, "count", 0);
     const bool ignore_case = call.flag_or(4, "ignorecase", false), multiline = call.flag_or(5, "multiline", false);
     MAPFLOW_JINJA_CHECK(call);
@@ -115,7 +122,8 @@ HostFunction regex_replace(Budget budget) {
       out += text.substr(at, start - at);
       for (const Rewrite::Part& part : rewrite.parts) {
         if (part.group >= 0 && groups[static_cast<std::size_t>(part.group)].data())
-          out.append(groups[static_cast<std::size_t>(part.group)].data(), groups[static_cast<std::size_t>(part.group)].size());
+          out.append(groups[static_cast<std::size_t>(part.group)].data(),
+                     groups[static_cast<std::size_t>(part.group)].size());
         out += part.text;
       }
       at = start + groups[0].size();
@@ -142,7 +150,8 @@ Result<Value> regex_search(const Arguments& arguments) {
     const auto named = names.find(std::string(wanted->as_text()));
     group = named == names.end() ? -1 : named->second;
   }
-  if (group < 0 || group > pattern.groups) return fail(code::invalid_input, "regex_search: the pattern has no such group");
+  if (group < 0 || group > pattern.groups)
+    return fail(code::invalid_input, "regex_search: the pattern has no such group");
   Value result;
   each_match(pattern, text, [&](const auto& groups) {
     const auto& found = groups[static_cast<std::size_t>(group)];

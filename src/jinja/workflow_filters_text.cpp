@@ -79,7 +79,8 @@ Result<Value> b64decode(const Arguments& arguments) {
 std::string digest(const EVP_MD* kind, std::string_view bytes) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> hash{};
   unsigned int size = 0;
-  ensure(EVP_Digest(bytes.data(), bytes.size(), hash.data(), &size, kind, nullptr) == 1, "the digest is built into OpenSSL");
+  ensure(EVP_Digest(bytes.data(), bytes.size(), hash.data(), &size, kind, nullptr) == 1,
+         "the digest is built into OpenSSL");
   return {reinterpret_cast<const char*>(hash.data()), size};
 }
 
@@ -119,8 +120,11 @@ Result<Value> uuid5(const Arguments& arguments) {
   static constexpr std::string_view words[] = {"dns", "url", "oid", "x500"};
   const auto known = std::find(std::begin(words), std::end(words), space);
   const std::string namespace_bytes =
-      known == std::end(words) ? uuid_bytes(space) : uuid_bytes(fmt::format("6ba7b81{}-9dad-11d1-80b4-00c04fd430c8", "0124"[known - std::begin(words)]));
-  if (namespace_bytes.empty()) return fail(code::invalid_input, "uuid5: 'namespace' must be dns, url, oid, x500 or a UUID");
+      known == std::end(words)
+          ? uuid_bytes(space)
+          : uuid_bytes(fmt::format("6ba7b81{}-9dad-11d1-80b4-00c04fd430c8", "0124"[known - std::begin(words)]));
+  if (namespace_bytes.empty())
+    return fail(code::invalid_input, "uuid5: 'namespace' must be dns, url, oid, x500 or a UUID");
   std::string bytes = digest(EVP_sha1(), namespace_bytes + std::string(name)).substr(0, 16);
   bytes[6] = static_cast<char>((bytes[6] & 0x0F) | 0x50);
   bytes[8] = static_cast<char>((bytes[8] & 0x3F) | 0x80);
@@ -149,7 +153,8 @@ Result<Value> slugify(const Arguments& arguments) {
       gap = !out.empty();
       continue;
     }
-    const std::int64_t more = static_cast<std::int64_t>(unicode::length(plain) + (gap ? unicode::length(separator) : 0));
+    const std::int64_t more =
+        static_cast<std::int64_t>(unicode::length(plain) + (gap ? unicode::length(separator) : 0));
     if (most > 0 && length + more > most) break;
     if (gap) out += separator;
     gap = false;
@@ -169,7 +174,8 @@ Result<Value> truncate_tokens(const Arguments& arguments) {
   const std::string_view end = call.text_or(2, "end", "…");
   MAPFLOW_JINJA_CHECK(call);
   if (tokens < 0) return fail(code::invalid_input, "truncate_tokens: 'tokens' must not be negative");
-  if (tokens > INT64_MAX / kBytesPerToken || static_cast<std::int64_t>(text.size()) <= tokens * kBytesPerToken) return Value(text);
+  if (tokens > INT64_MAX / kBytesPerToken || static_cast<std::int64_t>(text.size()) <= tokens * kBytesPerToken)
+    return Value(text);
   const auto budget = static_cast<std::size_t>(tokens * kBytesPerToken);
   std::size_t keep = budget > end.size() ? budget - end.size() : 0;
   while (keep > 0 && (static_cast<unsigned char>(text[keep]) & 0xC0) == 0x80) --keep;

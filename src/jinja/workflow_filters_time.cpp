@@ -17,15 +17,19 @@ constexpr double kFirstSecond = -62135596800.0, kLastSecond = 253402300799.0;
 
 Result<Timestamp> time_of(std::string_view filter, const Value& value) {
   if (value.is_text()) return parse_timestamp(value.as_text());
-  if (!value.is_number()) return fail(code::invalid_input, fmt::format("{} needs a time, as RFC 3339 text or seconds since 1970, not {}", filter, to_string(value.type())));
+  if (!value.is_number())
+    return fail(code::invalid_input, fmt::format("{} needs a time, as RFC 3339 text or seconds since 1970, not {}",
+                                                 filter, to_string(value.type())));
   const double seconds = value.as_double();
-  if (!(seconds >= kFirstSecond && seconds <= kLastSecond)) return fail(code::invalid_input, fmt::format("{}: this time is outside of the years 1 to 9999", filter));
+  if (!(seconds >= kFirstSecond && seconds <= kLastSecond))
+    return fail(code::invalid_input, fmt::format("{}: this time is outside of the years 1 to 9999", filter));
   if (value.is_integer()) return from_micros(value.as_integer() * 1'000'000);
   return from_micros(static_cast<std::int64_t>(std::llround(seconds * 1e6)));
 }
 
 Result<Timestamp> checked(std::string_view filter, double micros) {
-  if (!(micros >= kFirstSecond * 1e6 && micros <= kLastSecond * 1e6)) return fail(code::invalid_input, fmt::format("{}: the result is outside of the years 1 to 9999", filter));
+  if (!(micros >= kFirstSecond * 1e6 && micros <= kLastSecond * 1e6))
+    return fail(code::invalid_input, fmt::format("{}: the result is outside of the years 1 to 9999", filter));
   return from_micros(static_cast<std::int64_t>(micros));
 }
 
@@ -43,9 +47,11 @@ Result<Value> to_datetime(const Arguments& arguments) {
   std::tm fields{};
   fields.tm_mday = 1;
   const char* end = ::strptime(text.c_str(), format.c_str(), &fields);
-  if (!end || *end != '\0') return fail(code::invalid_input, fmt::format("to_datetime: '{}' does not have the form '{}'", text, format));
+  if (!end || *end != '\0')
+    return fail(code::invalid_input, fmt::format("to_datetime: '{}' does not have the form '{}'", text, format));
   const long offset = fields.tm_gmtoff;
-  MAPFLOW_ASSIGN(const Timestamp at, checked("to_datetime", (static_cast<double>(::timegm(&fields)) - static_cast<double>(offset)) * 1e6));
+  MAPFLOW_ASSIGN(const Timestamp at,
+                 checked("to_datetime", (static_cast<double>(::timegm(&fields)) - static_cast<double>(offset)) * 1e6));
   return Value(format_timestamp(at));
 }
 
@@ -88,7 +94,8 @@ Result<Value> timedelta(const Arguments& arguments) {
   const Value& value = call.value(0, "value");
   const Value* span = call.find(1, "span");
   double seconds = 0;
-  static constexpr std::pair<std::string_view, double> units[] = {{"weeks", 604800}, {"days", 86400}, {"hours", 3600}, {"minutes", 60}, {"seconds", 1}, {"milliseconds", 1e-3}};
+  static constexpr std::pair<std::string_view, double> units[] = {
+      {"weeks", 604800}, {"days", 86400}, {"hours", 3600}, {"minutes", 60}, {"seconds", 1}, {"milliseconds", 1e-3}};
   for (const auto& [name, size] : units) seconds += call.number_or(SIZE_MAX, name, 0) * size;
   MAPFLOW_JINJA_CHECK(call);
   if (span && span->is_number()) {
@@ -101,7 +108,8 @@ Result<Value> timedelta(const Arguments& arguments) {
     return fail(code::invalid_input, "timedelta: the span must be a number of seconds or a text such as '1h30m'");
   }
   MAPFLOW_ASSIGN(const Timestamp at, time_of("timedelta", value));
-  MAPFLOW_ASSIGN(const Timestamp moved, checked("timedelta", static_cast<double>(to_micros(at)) + std::round(seconds * 1e6)));
+  MAPFLOW_ASSIGN(const Timestamp moved,
+                 checked("timedelta", static_cast<double>(to_micros(at)) + std::round(seconds * 1e6)));
   return Value(format_timestamp(moved));
 }
 

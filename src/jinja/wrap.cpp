@@ -13,7 +13,9 @@ using Characters = std::u32string;
 bool is_blank(char32_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 bool is_word(char32_t c) { return c == '_' || unicode::is_alnum(c); }
 bool is_letter(char32_t c) { return is_word(c) && !unicode::is_decimal(c); }
-bool is_word_part(char32_t c) { return is_word(c) || (c < 0x80 && std::string_view("!\"'&.,?").find(static_cast<char>(c)) != std::string_view::npos); }
+bool is_word_part(char32_t c) {
+  return is_word(c) || (c < 0x80 && std::string_view("!\"'&.,?").find(static_cast<char>(c)) != std::string_view::npos);
+}
 
 // Hyphens from `at` on, when there are two or more with a word behind them; else 0.
 std::size_t dash_length(const Characters& text, std::size_t at) {
@@ -85,7 +87,8 @@ std::vector<std::string> wrap(std::string_view line, const WrapOptions& options)
         std::size_t end = width - now.size();
         if (options.break_on_hyphens && piece.size() > end) {
           const std::size_t hyphen = end > 0 ? piece.rfind('-', end - 1) : std::u32string_view::npos;
-          if (hyphen != std::u32string_view::npos && hyphen > 0 && piece.find_first_not_of('-') < hyphen) end = hyphen + 1;
+          if (hyphen != std::u32string_view::npos && hyphen > 0 && piece.find_first_not_of('-') < hyphen)
+            end = hyphen + 1;
         }
         last = now.size();
         now += piece.substr(0, end);

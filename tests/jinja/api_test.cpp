@@ -12,7 +12,8 @@ using namespace mapflow;
 namespace {
 
 const jinja::Environment& engine() {
-  static const jinja::Environment environment({.undefined = jinja::Undefined::strict, .lookup = jinja::Lookup::data_first});
+  static const jinja::Environment environment(
+      {.undefined = jinja::Undefined::strict, .lookup = jinja::Lookup::data_first});
   return environment;
 }
 
@@ -85,7 +86,9 @@ TEST_CASE("undefined results: null, an error, or nothing, as asked") {
 
 TEST_CASE("truth is Python's") {
   const jinja::ValueScope scope(json(R"({"empty": [], "zero": 0, "text": "x", "object": {}})"));
-  const auto truth = [&](std::string_view expression) { return engine().compile_expression(expression)->test(scope).value(); };
+  const auto truth = [&](std::string_view expression) {
+    return engine().compile_expression(expression)->test(scope).value();
+  };
   CHECK_FALSE(truth("empty"));
   CHECK_FALSE(truth("zero"));
   CHECK_FALSE(truth("object"));
@@ -106,7 +109,8 @@ TEST_CASE("the key comes before the method in the engine, the method before the 
 }
 
 TEST_CASE("references name what a template reads and does not set itself") {
-  CHECK(listed(compiled("{{ user.name }} {{ results['check'].ok }} {% set a = b.c %}{{ a }}")) == "user.name results.check.ok b.c");
+  CHECK(listed(compiled("{{ user.name }} {{ results['check'].ok }} {% set a = b.c %}{{ a }}")) ==
+        "user.name results.check.ok b.c");
   CHECK(listed(compiled("{% for row in rows %}{{ row.x }}{{ loop.index }}{{ total }}{% endfor %}")) == "rows total");
   CHECK(listed(compiled("{% macro m(a) %}{{ a }}{{ outside }}{% endmacro %}{{ m(1) }}")) == "outside");
   CHECK(listed(compiled("{{ order.items() }} {{ names.split(',') }} {{ list[0].x }}")) == "order names list");
@@ -127,7 +131,8 @@ TEST_CASE("references say where") {
 
 TEST_CASE("touches tells whether a path can matter") {
   const auto made = compiled("{{ results.check.available }} {{ results[which] if which }}{{ other.x }}");
-  const std::vector<std::string> check{"check"}, deep{"check", "available", "now"}, elsewhere{"check", "price"}, ship{"ship"};
+  const std::vector<std::string> check{"check"}, deep{"check", "available", "now"}, elsewhere{"check", "price"},
+      ship{"ship"};
   CHECK(made.touches("results"));
   CHECK(made.touches("results", check));
   CHECK(made.touches("results", deep));
@@ -153,12 +158,19 @@ TEST_CASE("hosts add filters, tests, globals and functions") {
       if (name.view() == "times") text.append(static_cast<std::size_t>(value.as_integer()), '!');
     return Value(text);
   });
-  environment.add_test("even_length", [](const jinja::Arguments& arguments) -> Result<Value> { return Value(arguments.positional[0].size() % 2 == 0); });
-  environment.add_function("now", [](const jinja::Arguments&) -> Result<Value> { return Value("2026-01-01T00:00:00Z"); });
-  environment.add_function("broken", [](const jinja::Arguments&) -> Result<Value> { return fail(code::unavailable, "not today"); });
+  environment.add_test("even_length", [](const jinja::Arguments& arguments) -> Result<Value> {
+    return Value(arguments.positional[0].size() % 2 == 0);
+  });
+  environment.add_function("now",
+                           [](const jinja::Arguments&) -> Result<Value> { return Value("2026-01-01T00:00:00Z"); });
+  environment.add_function(
+      "broken", [](const jinja::Arguments&) -> Result<Value> { return fail(code::unavailable, "not today"); });
   environment.add_global("version", Value(7));
-  const auto render = [&](std::string_view source) { return environment.compile(source)->render(jinja::ValueScope(json(R"({"x": "hey"})"))); };
-  CHECK(render("{{ x|shout(times=2) }} {{ x is even_length }} {{ now() }} {{ version }}").value() == "hey!! False 2026-01-01T00:00:00Z 7");
+  const auto render = [&](std::string_view source) {
+    return environment.compile(source)->render(jinja::ValueScope(json(R"({"x": "hey"})")));
+  };
+  CHECK(render("{{ x|shout(times=2) }} {{ x is even_length }} {{ now() }} {{ version }}").value() ==
+        "hey!! False 2026-01-01T00:00:00Z 7");
   CHECK(render("{{ ['a', 'b']|map('shout', times=1)|join }}").value() == "a!b!");
   CHECK(render("{{ ['ab', 'b']|select('even_length')|list }}").value() == "['ab']");
   CHECK(render("{{ broken() }}").error().message == "broken: not today");
@@ -167,7 +179,8 @@ TEST_CASE("hosts add filters, tests, globals and functions") {
 TEST_CASE("a template changes its own copy of a list, never the host's data") {
   const Value data = json(R"({"list": [1], "object": {"a": 1}})");
   jinja::Environment environment({.extension_do = true});
-  const auto made = environment.compile("{% do list.append(2) %}{% do object.update({'b': list}) %}{{ list }} {{ object }}").value();
+  const auto made =
+      environment.compile("{% do list.append(2) %}{% do object.update({'b': list}) %}{{ list }} {{ object }}").value();
   CHECK(made.render(jinja::ValueScope(data)).value() == "[1, 2] {'a': 1, 'b': [1, 2]}");
   CHECK(made.render(jinja::ValueScope(data)).value() == "[1, 2] {'a': 1, 'b': [1, 2]}");
   CHECK(data.identical(json(R"({"list": [1], "object": {"a": 1}})")));
@@ -179,7 +192,8 @@ TEST_CASE("one template renders in many threads at once") {
   std::vector<std::jthread> threads;
   for (std::size_t t = 0; t < outputs.size(); ++t)
     threads.emplace_back([&, t] {
-      for (int round = 0; round < 20; ++round) outputs[t] = made.render(jinja::ValueScope(object({{"x", "v"}}))).value();
+      for (int round = 0; round < 20; ++round)
+        outputs[t] = made.render(jinja::ValueScope(object({{"x", "v"}}))).value();
     });
   threads.clear();
   for (const std::string& output : outputs) CHECK(output == outputs[0]);
@@ -190,16 +204,21 @@ TEST_CASE("opaque texts can be printed, joined and stored, and nothing else") {
   options.opaque_marker = "\x01secret:";
   jinja::Environment environment(options);
   const Value data = object({{"token", "\x01secret:token\x02"}, {"plain", "p"}});
-  const auto value = [&](std::string_view expression) { return environment.compile_expression(expression)->evaluate(jinja::ValueScope(data)); };
+  const auto value = [&](std::string_view expression) {
+    return environment.compile_expression(expression)->evaluate(jinja::ValueScope(data));
+  };
   CHECK(value("'Bearer ' ~ token").value() == Value("Bearer \x01secret:token\x02"));
   CHECK(value("{'auth': [token]}").has_value());
   CHECK(value("token is defined").value() == Value(true));
   CHECK(value("plain|upper ~ token").has_value());
-  for (const char* refused : {"token|upper", "token|length", "token == 'x'", "token[0]", "token[1:]", "token.upper()", "'t' in token", "token + 'x'",
-                              "token is string", "not token", "token|tojson", "[token]|map('upper')|list", "token * 2", "'%s' % token", "token < 'a'",
-                              "token and 1", "'{}'.format(token)", "token|list"}) {
+  for (const char* refused :
+       {"token|upper", "token|length", "token == 'x'", "token[0]", "token[1:]", "token.upper()", "'t' in token",
+        "token + 'x'", "token is string", "not token", "token|tojson", "[token]|map('upper')|list", "token * 2",
+        "'%s' % token", "token < 'a'", "token and 1", "'{}'.format(token)", "token|list"}) {
     const auto result = value(refused);
     CHECK_MESSAGE(!result.has_value(), refused << " must be refused");
-    if (!result) CHECK_MESSAGE(result.error().message.find("opaque") != std::string::npos, refused << ": " << result.error().message);
+    if (!result)
+      CHECK_MESSAGE(result.error().message.find("opaque") != std::string::npos,
+                    refused << ": " << result.error().message);
   }
 }

@@ -45,15 +45,24 @@ jinja::Options options_of(const std::string& words) {
   jinja::Options options;
   std::istringstream in(words);
   for (std::string word; in >> word;) {
-    if (word == "strict") options.undefined = jinja::Undefined::strict;
-    else if (word == "data_first") options.lookup = jinja::Lookup::data_first;
-    else if (word == "trim_blocks") options.trim_blocks = true;
-    else if (word == "lstrip_blocks") options.lstrip_blocks = true;
-    else if (word == "keep_trailing_newline") options.keep_trailing_newline = true;
-    else if (word == "autoescape") options.autoescape = true;
-    else if (word == "do") options.extension_do = true;
-    else if (word == "loopcontrols") options.extension_loop_controls = true;
-    else FAIL("unknown option " << word);
+    if (word == "strict")
+      options.undefined = jinja::Undefined::strict;
+    else if (word == "data_first")
+      options.lookup = jinja::Lookup::data_first;
+    else if (word == "trim_blocks")
+      options.trim_blocks = true;
+    else if (word == "lstrip_blocks")
+      options.lstrip_blocks = true;
+    else if (word == "keep_trailing_newline")
+      options.keep_trailing_newline = true;
+    else if (word == "autoescape")
+      options.autoescape = true;
+    else if (word == "do")
+      options.extension_do = true;
+    else if (word == "loopcontrols")
+      options.extension_loop_controls = true;
+    else
+      FAIL("unknown option " << word);
   }
   return options;
 }
@@ -68,7 +77,8 @@ std::string prefixed(char mark, const std::string& text) {
   std::string out;
   std::istringstream lines(text);
   bool any = false;
-  for (std::string line; std::getline(lines, line); any = true) out += std::string(1, mark) + (line.empty() ? "" : " ") + line + "\n";
+  for (std::string line; std::getline(lines, line); any = true)
+    out += std::string(1, mark) + (line.empty() ? "" : " ") + line + "\n";
   if (!any || text.ends_with('\n')) out += std::string(1, mark) + "\n";
   return out;
 }
@@ -103,7 +113,9 @@ std::string rerun(std::istream& in, const std::string& file) {
       setting.templates[name] = source;
     } else {
       const std::string now = answer(setting, source);
-      CHECK_MESSAGE(now == expected, file << ":" << first << ": " << source << "\nexpected:\n" << expected << "is:\n" << now);
+      CHECK_MESSAGE(now == expected, file << ":" << first << ": " << source << "\nexpected:\n"
+                                          << expected << "is:\n"
+                                          << now);
       text += now;
     }
     has_source = false;

@@ -1,7 +1,7 @@
 // Templates that ask for too much end in resource_exhausted, soon and without the memory they asked for.
 #include <doctest/doctest.h>
 
-#include <chrono>
+#include <ctime>
 #include <memory>
 #include <string>
 
@@ -30,7 +30,8 @@ jinja::Limits small_limits() {
   return limits;
 }
 
-Result<std::string> rendered(const std::string& source, jinja::Limits limits = small_limits(), const Value& data = object({})) {
+Result<std::string> rendered(const std::string& source, jinja::Limits limits = small_limits(),
+                             const Value& data = object({})) {
   jinja::Options options;
   options.limits = limits;
   options.extension_do = true;
@@ -43,16 +44,16 @@ Result<std::string> rendered(const std::string& source, jinja::Limits limits = s
 }
 
 void check_limited(const std::string& source, jinja::Limits limits = small_limits()) {
-  const auto begin = std::chrono::steady_clock::now();
+  const std::clock_t begin = std::clock();  // processor time: a busy machine must not fail this
   const auto result = rendered(source, limits);
-  const auto took = std::chrono::steady_clock::now() - begin;
+  const auto took = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   const std::string shown = source.substr(0, 120);
   CHECK_MESSAGE(!result.has_value(), shown << " must be limited");
   if (!result) {
     CHECK_MESSAGE(result.error().is(code::resource_exhausted), shown << ": " << result.error().to_string());
     CHECK_MESSAGE(result.error().details.find("\"class\":\"limit\"") != std::string::npos, shown);
   }
-  CHECK_MESSAGE(took < std::chrono::seconds(10), shown);
+  CHECK_MESSAGE(took < 10.0, shown);
 }
 
 std::string repeated(std::string_view text, std::size_t times) {
@@ -64,36 +65,69 @@ std::string repeated(std::string_view text, std::size_t times) {
 }  // namespace
 
 TEST_CASE("loops within loops run out of instructions") {
-  check_limited("{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}{% endfor %}{% endfor %}{% endfor %}");
-  check_limited("{% for a in range(99999) if false %}{% endfor %}{% for a in range(99999) %}{% for b in range(99999) if b < 0 %}{% endfor %}{% endfor %}");
+  check_limited(
+      "{% for a in range(1000) %}{% for b in range(1000) %}{% for c in range(1000) %}{% endfor %}{% endfor %}{% endfor "
+      "%}");
+  check_limited(
+      "{% for a in range(99999) if false %}{% endfor %}{% for a in range(99999) %}{% for b in range(99999) if b < 0 "
+      "%}{% endfor %}{% endfor %}");
   check_limited("{{ range(99999)|map('string')|map('length')|list * 100 }}");
 }
 
 TEST_CASE("texts that double run out of memory") {
-  check_limited("{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}");
-  check_limited("{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}");
-  check_limited("{% set ns = namespace(s='aa') %}{% for i in range(100) %}{% set ns.s = ns.s|replace('a', 'aaaa') %}{% endfor %}");
-  check_limited("{% set ns = namespace(s='a') %}{% for i in range(100) %}{% set ns.s = '%s%s%s' % (ns.s, ns.s, ns.s) %}{% endfor %}");
-  check_limited("{% set ns = namespace(s='a') %}{% for i in range(100) %}{% set ns.s = '{0}{0}{0}'.format(ns.s) %}{% endfor %}");
-  check_limited("{% set ns = namespace(s='<') %}{% for i in range(100) %}{% set ns.s = ns.s|forceescape|forceescape ~ ns.s %}{% endfor %}");
-  check_limited("{% set ns = namespace(s=['a']) %}{% for i in range(100) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}");
+  check_limited(
+      "{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(100) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}");
+  check_limited(
+      "{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}");
+  check_limited(
+      "{% set ns = namespace(s='aa') %}{% for i in range(100) %}{% set ns.s = ns.s|replace('a', 'aaaa') %}{% endfor "
+      "%}");
+  check_limited(
+      "{% set ns = namespace(s='a') %}{% for i in range(100) %}{% set ns.s = '%s%s%s' % (ns.s, ns.s, ns.s) %}{% endfor "
+      "%}");
+  check_limited(
+      "{% set ns = namespace(s='a') %}{% for i in range(100) %}{% set ns.s = '{0}{0}{0}'.format(ns.s) %}{% endfor %}");
+  check_limited(
+      "{% set ns = namespace(s='<') %}{% for i in range(100) %}{% set ns.s = ns.s|forceescape|forceescape ~ ns.s %}{% "
+      "endfor %}");
+  check_limited(
+      "{% set ns = namespace(s=['a']) %}{% for i in range(100) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s }}");
   check_limited("{% set ns = namespace(s=[1]) %}{% for i in range(100) %}{% set ns.s = ns.s + ns.s %}{% endfor %}");
-  check_limited("{% set ns = namespace(s=['a']) %}{% for i in range(100) %}{% set ns.s = [ns.s, ns.s]|flatten(0) %}{% endfor %}");
-  check_limited("{% set ns = namespace(s=['a']) %}{% for i in range(100) %}{% set ns.s = ns.s|zip(ns.s) %}{% set ns.s = [ns.s, ns.s] %}{% endfor %}{{ ns.s|tojson }}");
+  check_limited(
+      "{% set ns = namespace(s=['a']) %}{% for i in range(100) %}{% set ns.s = [ns.s, ns.s]|flatten(0) %}{% endfor %}");
+  check_limited(
+      "{% set ns = namespace(s=['a']) %}{% for i in range(100) %}{% set ns.s = ns.s|zip(ns.s) %}{% set ns.s = [ns.s, "
+      "ns.s] %}{% endfor %}{{ ns.s|tojson }}");
 }
 
 TEST_CASE("one operation that would make too much is refused before it is done") {
-  for (const char* source : {"{{ 'x' * 10**10 }}", "{{ [1] * 10**10 }}", "{{ '%1000000000d' % 1 }}", "{{ '%.1000000000f' % 1.5 }}", "{{ '{:1000000000}'.format(1) }}",
-                             "{{ '{:>1000000000}'.format('x') }}", "{{ '{:.1000000000f}'.format(1.5) }}", "{{ 'x'|center(10**10) }}", "{{ 'x'.ljust(10**10) }}",
-                             "{{ 'x'.zfill(10**10) }}", "{{ 'x'|indent(10**10) }}", "{{ ('x\n' * 10000)|indent(100000) }}", "{{ ['x']|batch(10**10, 'y')|list }}",
-                             "{{ ['x']|slice(10**10)|list }}", "{{ 'a\tb'.expandtabs(10**10) }}", "{{ ('x' * 100000).replace('x', 'y' * 100000) }}",
-                             "{{ ('x' * 100000).replace('', 'y' * 1000) }}", "{{ ('x' * 10000)|join('y' * 10000) }}", "{{ [[1, [2]]]|tojson(indent=10**9) }}",
-                             "{{ lipsum(n=10**9) }}", "{{ '%*d' % (10**9, 1) }}", "{{ ('x' * 100000)|regex_replace('x', 'yyyy' * 1000) }}"})
+  for (const char* source : {"{{ 'x' * 10**10 }}",
+                             "{{ [1] * 10**10 }}",
+                             "{{ '%1000000000d' % 1 }}",
+                             "{{ '%.1000000000f' % 1.5 }}",
+                             "{{ '{:1000000000}'.format(1) }}",
+                             "{{ '{:>1000000000}'.format('x') }}",
+                             "{{ '{:.1000000000f}'.format(1.5) }}",
+                             "{{ 'x'|center(10**10) }}",
+                             "{{ 'x'.ljust(10**10) }}",
+                             "{{ 'x'.zfill(10**10) }}",
+                             "{{ 'x'|indent(10**10) }}",
+                             "{{ ('x\n' * 10000)|indent(100000) }}",
+                             "{{ ['x']|batch(10**10, 'y')|list }}",
+                             "{{ ['x']|slice(10**10)|list }}",
+                             "{{ 'a\tb'.expandtabs(10**10) }}",
+                             "{{ ('x' * 100000).replace('x', 'y' * 100000) }}",
+                             "{{ ('x' * 100000).replace('', 'y' * 1000) }}",
+                             "{{ ('x' * 10000)|join('y' * 10000) }}",
+                             "{{ [[1, [2]]]|tojson(indent=10**9) }}",
+                             "{{ lipsum(n=10**9) }}",
+                             "{{ '%*d' % (10**9, 1) }}",
+                             "{{ ('x' * 100000)|regex_replace('x', 'yyyy' * 1000) }}"})
     check_limited(source);
 }
 
 TEST_CASE("integers are bounded") {
-  check_limited("{{ 2 ** 10**9 }}");
+  check_limited("{{ 2 ** (10 ** 9) }}");
   check_limited("{{ 10**4000 * 10**4000 }}");
   check_limited("{% set ns = namespace(n=3) %}{% for i in range(1000) %}{% set ns.n = ns.n * ns.n %}{% endfor %}");
   check_limited("{{ ('9' * 100000)|int }}");
@@ -118,19 +152,28 @@ TEST_CASE("recursion is bounded, and with it the stack") {
   deep.recursion = 1'000'000;
   deep.memory_bytes = 256u << 20;
   deep.nesting = 4000;
-  check_limited("{% macro m() %}{{ " + repeated("(1 + ", 300) + "m()" + repeated(")", 300) + " }}{% endmacro %}{{ m() }}", deep);
-  check_limited("{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}", deep);
-  check_limited("{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x == [ns.x] }}", deep);
-  check_limited("{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|tojson }}", deep);
-  check_limited("{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|flatten }}", deep);
+  check_limited(
+      "{% macro m() %}{{ " + repeated("(1 + ", 300) + "m()" + repeated(")", 300) + " }}{% endmacro %}{{ m() }}", deep);
+  check_limited(
+      "{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x }}", deep);
+  check_limited(
+      "{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x == [ns.x] "
+      "}}",
+      deep);
+  check_limited(
+      "{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|tojson }}",
+      deep);
+  check_limited(
+      "{% set ns = namespace(x=[]) %}{% for i in range(100000) %}{% set ns.x = [ns.x] %}{% endfor %}{{ ns.x|flatten }}",
+      deep);
 }
 
 TEST_CASE("sources are bounded in length and nesting") {
   check_limited("{{ " + std::string(100'000, '(') + "1" + std::string(100'000, ')') + " }}");
-  check_limited("{{ " + std::string(100'000, '[') + " }}");
+  check_limited("{{ " + std::string(100'000, '[') + std::string(100'000, ']') + " }}");
   check_limited("{{ " + repeated("not ", 100'000) + "1 }}");
   check_limited("{{ " + repeated("- ", 100'000) + "1 }}");
-  check_limited("{{ 1" + repeated("+1", 100'000) + " }}");
+  check_limited("{{ x" + repeated("+x", 100'000) + " }}");
   check_limited("{{ x" + repeated(".x", 100'000) + " }}");
   check_limited("{{ x" + repeated("|e", 100'000) + " }}");
   check_limited("{{ x" + repeated(" if x else x", 100'000) + " }}");
@@ -145,7 +188,8 @@ TEST_CASE("sources are bounded in length and nesting") {
 
 TEST_CASE("compiling many names, includes and conditions takes time in proportion") {
   std::string source;
-  for (int i = 0; i < 20'000; ++i) source += "{% set n" + std::to_string(i) + " = 1 %}{% if false %}{% include 'x' %}{% endif %}";
+  for (int i = 0; i < 20'000; ++i)
+    source += "{% set n" + std::to_string(i) + " = 1 %}{% if false %}{% include 'x' %}{% endif %}";
   CHECK(rendered(source).has_value());
   source = "{{ a0 is defined";
   for (int i = 1; i < 50'000; ++i) source += " and a" + std::to_string(i) + " is defined";
@@ -156,10 +200,13 @@ TEST_CASE("compiling many names, includes and conditions takes time in proportio
 }
 
 TEST_CASE("searching takes time in proportion, whatever is searched for") {
-  check_limited("{% set t = 'a' * 1000000 %}{% set w = 'a' * 500000 ~ 'b' %}{% for i in range(1000) %}{{ w in t }}{% endfor %}");
+  check_limited(
+      "{% set t = 'a' * 1000000 %}{% set w = 'a' * 500000 ~ 'b' %}{% for i in range(1000) %}{{ w in t }}{% endfor %}");
   check_limited("{% set t = 'a' * 1000000 %}{% for i in range(10000) %}{% set x = t|length %}{% endfor %}");
-  check_limited("{% set t = 'a' * 1000000 %}{% for i in range(10000) %}{% set x = t is search('(a*)*b') %}{% endfor %}");
-  CHECK(rendered("{{ ('a' * 20000) is match('(a+)+$') }} {{ ('a' * 20000 ~ 'b') is match('(a+)+$') }}").value() == "True False");
+  check_limited(
+      "{% set t = 'a' * 1000000 %}{% for i in range(10000) %}{% set x = t is search('(a*)*b') %}{% endfor %}");
+  CHECK(rendered("{{ ('a' * 20000) is match('(a+)+$') }} {{ ('a' * 20000 ~ 'b') is match('(a+)+$') }}").value() ==
+        "True False");
   check_limited("{{ ('a' * 1000000).strip('b' * 1000000 ~ 'a') }}");
 }
 
