@@ -140,12 +140,20 @@ std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& inp
   if (commit.refused) return std::move(commit.refused);
   if (!commit.records.empty())
     take_records(instance, commit);
-  else if (std::holds_alternative<kernel::Tick>(input) && instance.state.wake_at() > now_)
-    parts_.timers.set(instance, instance.state.wake_at());  // it was taken out of the queue and is not due yet
+  else
+    arm_untouched(instance, input);
   for (kernel::Effect& effect : commit.effects) batch_.effects.push_back({instance.ref, std::move(effect)});
   for (kernel::Event& event : commit.events) batch_.events.push_back({instance.id, std::move(event)});
   if (commit.more) inputs_.push_back({instance.ref, kernel::Continue{}});
   return std::nullopt;
+}
+
+void Tenure::arm_untouched(Instance& instance, const kernel::Input& input) {
+  // Nothing changed, yet the timer may not be set: after reading back it never was, and a Tick took it out of the
+  // queue. A Tick that found nothing due now must not come again at once.
+  const Timestamp wake = instance.state.wake_at();
+  const bool ticked = std::holds_alternative<kernel::Tick>(input);
+  if (std::holds_alternative<kernel::Recover>(input) || (ticked && wake > now_)) parts_.timers.set(instance, wake);
 }
 
 void Tenure::take_records(Instance& instance, const kernel::Commit& commit) {

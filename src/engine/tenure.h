@@ -130,6 +130,7 @@ class Tenure {
   // --- deciding (tenure.cpp) ---
   void decide_inputs();
   std::optional<Error> decide(Instance& instance, const kernel::Input& input);
+  void arm_untouched(Instance& instance, const kernel::Input& input);
   void take_records(Instance& instance, const kernel::Commit& commit);
   void follow_state(Instance& instance);
 
