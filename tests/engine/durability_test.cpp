@@ -105,6 +105,7 @@ TEST_CASE("a request that changes nothing is still answered after what it rests 
 TEST_CASE("nothing of a failed commit is released, and the partition is read back") {
   World world;
   world.add(definition(kOneCall));
+  world.add(definition(kThreeCalls));
   world.node();
 
   SUBCASE("a commit that did not happen") {

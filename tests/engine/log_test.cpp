@@ -28,10 +28,14 @@ steps:
     loop_var: item
 )";
 
+std::vector<persistence::LogEntry> log_of(World& world, Partition partition) {
+  return *world.store->read_log(partition, LogPosition(1), SIZE_MAX);
+}
+
 std::size_t log_bytes(World& world) {
   std::size_t bytes = 0;
   for (std::uint32_t partition = 0; partition < world.store->shared_partitions(); ++partition)
-    for (const auto& entry : *world.store->read_log(Partition(partition), LogPosition(1), SIZE_MAX)) bytes += entry.bytes.size();
+    for (const auto& entry : log_of(world, Partition(partition))) bytes += entry.bytes.size();
   return bytes;
 }
 
@@ -84,7 +88,7 @@ TEST_CASE("sleeping instances do not hold the log back for ever") {
   world.node();
   for (int i = 0; i < 50; ++i) world.start("s" + std::to_string(i), "sleepy");
   for (int i = 0; i < 10; ++i) world.start("l" + std::to_string(i), "looper", object({{"times", 200}}));
-  REQUIRE(world.until([&] { return world.agents->seen.size() == 2000; }));
+  REQUIRE(world.until([&] { return world.agents->seen.size() >= 2000; }));
   world.time.advance(1s);
   CHECK(log_bytes(world) < (40u << 10));
   // And the sleepers are as they were, also for the next owner.
@@ -117,18 +121,19 @@ TEST_CASE("an instance goes on from its snapshot after a crash, at any moment of
 TEST_CASE("history beyond its bound loses its oldest part; what is left still reads") {
   World world(1);
   small_log(world);
-  world.options.history_bytes = 20u << 10;
+  world.options.history_bytes = 160u << 10;  // a few chunks, each with the state before it
   world.add(definition(kLoop));
   world.agents->script = [](const Envelope&) { return Result<Value>(Value(1)); };
   world.node();
   world.start("i", "looper", object({{"times", 2000}}));
-  REQUIRE(world.until([&] { return world.agents->seen.size() == 1000; }));
+  REQUIRE(world.until([&] { return world.agents->seen.size() >= 1000; }));
   world.crash();  // the bound holds across restarts
   world.node();
   REQUIRE(world.until_state("i", WorkflowState::completed));
   std::size_t bytes = 0;
-  for (const auto& chunk : *world.store->history("i")) bytes += chunk.records.size();
-  CHECK(bytes < (30u << 10));
+  const auto chunks = world.store->history("i");
+  for (const auto& chunk : *chunks) bytes += chunk.records.size();
+  CHECK(bytes < (161u << 10));
   const auto stored = world.stored("i", true);
   const auto all = seqs(stored->events);
   REQUIRE(all.size() > 100);
@@ -145,7 +150,7 @@ TEST_CASE("a damaged log entry is corrupt, and its partition is not run on guess
   world.start("i", "one");
   world.time.advance(100ms);
   world.crash();
-  const auto entry = world.store->read_log(Partition(0), LogPosition(1), SIZE_MAX)->front();
+  const auto entry = log_of(world, Partition(0)).front();
   std::string damaged = entry.bytes;
   damaged[damaged.size() / 2] ^= 1;
   CHECK_FALSE(engine::read_batch(damaged, [](const engine::RecordGroup&) { return Status{}; }));
@@ -174,7 +179,7 @@ TEST_CASE("an instance that does not read back stands still, alone, and loses no
   world.crash();
   // Its snapshot is damaged, as on a failing disk.
   auto row = *world.store->instance("bad");
-  row.snapshot = "damaged";
+  row.snapshot = "\x01" "damaged";
   row.seq = 1;
   const auto lease = world.store->acquire(Partition(0), "a", 1s, world.time.now());
   world.store->commit({*lease, {}, {row}, {}, {}, {}, {}}, [](Result<LogPosition> done) { REQUIRE(done); });
@@ -188,8 +193,8 @@ TEST_CASE("an instance that does not read back stands still, alone, and loses no
   const auto pause = world.ask("bad", kernel::Pause{});
   const auto again = world.start("bad", "one");
   world.time.advance(100ms);
-  CHECK(pause->code() == code::corrupt);
-  CHECK(again->code() == code::corrupt);
+  CHECK(pause->code() == std::string(code::corrupt));
+  CHECK(again->code() == std::string(code::corrupt));
   CHECK(std::ranges::any_of(world.log, [](const std::string& line) { return line.contains("bad"); }));
 
   // Whatever else runs, its records stay in the log for whoever repairs it.
@@ -197,7 +202,7 @@ TEST_CASE("an instance that does not read back stands still, alone, and loses no
   world.start("l", "looper", object({{"times", 500}}));
   REQUIRE(world.until_state("l", WorkflowState::completed));
   bool found = false;
-  for (const auto& entry : *world.store->read_log(Partition(0), LogPosition(1), SIZE_MAX))
+  for (const auto& entry : log_of(world, Partition(0)))
     REQUIRE(engine::read_batch(entry.bytes, [&](const engine::RecordGroup& group) {
       found |= group.instance == "bad";
       return Status{};

@@ -62,7 +62,7 @@ class ManualWorkers final : public engine::Workers {
 }  // namespace
 
 Result<std::unique_ptr<engine::Agent>> ScriptedAgents::make(const AgentConfig& config, const engine::AgentContext&) {
-  if (config.transport != "scripted") return fail(code::invalid_input, "agents of this test are scripted");
+  if (config.transport != "queue") return fail(code::invalid_input, "agents of this test are queues");
   return std::make_unique<ScriptedAgent>(*this);
 }
 
@@ -105,7 +105,7 @@ World::World(std::uint32_t partitions)
 World::~World() = default;
 
 void World::add(Definition definition) {
-  definition.agents.push_back({"agent", "scripted", {}, {}, {}});
+  definition.agents.push_back({"agent", "queue", Value("work"), {}, {}});
   REQUIRE(programs_->add(std::move(definition)));
 }
 

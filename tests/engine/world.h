@@ -46,7 +46,7 @@ class ScriptedAgents final : public engine::AgentFactory {
   std::vector<std::string> cancelled;      ///< ids of calls that were given up
 
   Result<std::unique_ptr<engine::Agent>> make(const AgentConfig& config, const engine::AgentContext&) override;
-  std::vector<std::string> transports() const override { return {"scripted"}; }
+  std::vector<std::string> transports() const override { return {"queue"}; }
   /// Answers the oldest unanswered call.
   void answer(Result<Value> result);
   std::size_t seen_of(std::string_view action) const;
