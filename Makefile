@@ -4,11 +4,12 @@
 JOBS ?= $(shell nproc)
 RELEASE := build/release
 RUN := build/run
+BENCH := build/bench-store
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # what a target needs is installed, configured and built in this order; the tools below run in parallel
-.PHONY: help build run test test-fast bench sim fuzz asan tsan lint fmt install clean deps-build deps-test deps-sanitize deps-fuzz deps-lint
+.PHONY: help build run test test-fast bench sim asan tsan lint fmt install clean deps-build deps-test deps-sanitize deps-lint
 
 help:
 	@echo "make TARGET, where TARGET is one of:"
@@ -29,14 +30,12 @@ test-fast: deps-build deps-test build/dev/build.ninja ## Debug build, then the t
 	@ctest --preset dev -j $(JOBS) -LE slow
 
 bench: build ## Steps per second, in memory and on SQLite, beside what bare SQLite can do
-	@tools/run_benchmarks.sh $(RELEASE)/mapflow
+	@$(RELEASE)/mapflow bench sequential --store memory:
+	@rm -rf $(BENCH) && mkdir -p $(BENCH)
+	@$(RELEASE)/mapflow bench store-limit --store sqlite:$(BENCH)/limit.db
 
 sim: build ## 1000 seeds of a three-node cluster under all faults (SEED=, COUNT= choose others)
 	@$(RELEASE)/sim --seed $(or $(SEED),1) --count $(or $(COUNT),1000) --nodes 3 --faults all
-
-fuzz: deps-build deps-fuzz build/fuzz/build.ninja ## Each fuzz target for a minute (FUZZ_SECONDS= chooses another time)
-	@cmake --build --preset fuzz -j $(JOBS) --target fuzzers
-	@tools/run_fuzzers.sh build/fuzz $(or $(FUZZ_SECONDS),60)
 
 asan: deps-build deps-test deps-sanitize build/asan/build.ninja ## Every test under the address and undefined behaviour sanitizers
 	@cmake --build --preset asan -j $(JOBS)
@@ -50,7 +49,7 @@ lint: deps-build deps-lint deps-sanitize build/tsan/build.ninja ## Format and cl
 	@tools/lint.sh build/tsan $(if $(ALL),--all,$(or $(BASE),HEAD))
 
 fmt: deps-lint ## Formats the C++ lines that changed since BASE (default: HEAD)
-	@git clang-format-19 --quiet --extensions h,cpp $(or $(BASE),HEAD) || true
+	@tools/format_changes.sh $(or $(BASE),HEAD)
 
 install: build ## Copies the mapflow program to PREFIX/bin (default: /usr/local)
 	install -D -m 755 $(RELEASE)/mapflow $(DESTDIR)$(PREFIX)/bin/mapflow
@@ -62,5 +61,5 @@ build/%/build.ninja: CMakePresets.json
 	@cmake --preset $* >/dev/null
 	@touch $@
 
-deps-build deps-test deps-sanitize deps-fuzz deps-lint: deps-%:
+deps-build deps-test deps-sanitize deps-lint: deps-%:
 	@tools/install_dependencies.sh $*

@@ -21,7 +21,7 @@ else
                          git ls-files -o --exclude-standard -- "${cpp[@]}"; } | sort -u)
   if (( ${#files[@]} == 0 )); then echo "lint: no C++ changed since $since"; exit 0; fi
   # Only changed lines: nobody is asked to reformat what others wrote.
-  if ! git clang-format-19 --diff --quiet --extensions h,cpp "$since" -- "${folders[@]}"; then
+  if ! git clang-format-19 --binary clang-format-19 --diff --quiet --extensions h,cpp "$since" -- "${folders[@]}"; then
     echo "lint: 'make fmt' formats these lines" >&2
     status=1
   fi

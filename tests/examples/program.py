@@ -1,4 +1,4 @@
-"""The mapflow program, as these tests call it. Its path is in the environment variable MAPFLOW."""
+"""The mapflow program, as these tests call it. Its path is in the environment variable MAPFLOW_PROGRAM."""
 
 import json
 import os
@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
-MAPFLOW = os.path.abspath(os.environ.get("MAPFLOW", ROOT / "build/release/mapflow"))
-SECONDS = 120  # nothing here takes nearly as long; it only keeps a hang from hanging the tests
+MAPFLOW = os.path.abspath(os.environ.get("MAPFLOW_PROGRAM", ROOT / "build/release/mapflow"))
+SECONDS = 300  # nothing here takes nearly as long; it only keeps a hang from hanging the tests
 
 
 class Done:

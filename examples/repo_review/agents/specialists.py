@@ -47,7 +47,7 @@ def several(count, one, many):
 
 # What costs a part points: (name, points at most, how bad it is from 0 to 1, what to tell the maintainer).
 def complaints(m):
-    code = max(m["code"], 1)
+    code = max(m["code"], 300)  # in a small part, one long line is just one long line
     longest = m["longest"][0] if m["longest"] else {"file": "", "lines": 0}
     yield ("conflict markers", 40, 1.0 if m["conflicts"] else 0.0,
            several(m["conflicts"], "line looks", "lines look") + " like an unresolved merge conflict")
