@@ -72,6 +72,7 @@ AgentConfig read_agent(Reading& reading, Node node, Places& places) {
   reading.note(places, path, node.key_mark());
   if (!reading.expect_map(node, path)) return agent;
   std::vector<std::string_view> transports;
+  bool all_known = true;
   for (const Node member : node.children()) {
     reading.note(places, path + "." + std::string(member.key()), member.mark());
     if (contains(kTransports, member.key())) {
@@ -86,9 +87,11 @@ AgentConfig read_agent(Reading& reading, Node node, Places& places) {
       std::vector<std::string_view> known(kTransports.begin(), kTransports.end());
       known.insert(known.end(), kLimits.begin(), kLimits.end());
       reading.unknown_key(member, fmt::format("agent '{}'", agent.name), known);
+      all_known = false;
     }
   }
-  if (transports.size() != 1) {
+  // A key that is not known may well be the transport, misspelt: one finding is enough.
+  if (transports.size() > 1 || (transports.empty() && all_known)) {
     reading.error(mf::bad_transport, node.key_mark(),
                   transports.empty() ? fmt::format("agent '{}' has no transport", agent.name)
                                      : fmt::format("agent '{}' has {} transports: {}", agent.name, transports.size(), fmt::join(transports, ", ")),

@@ -11,7 +11,7 @@ const Value& Node::scalar() const { return document_->content(entry_).scalar; }
 std::string_view Node::text() const { return is_text() ? scalar().as_text() : std::string_view(); }
 std::string_view Node::written() const { return document_->content(entry_).written.view(); }
 Mark Node::mark() const { return document_->content(entry_).at; }
-bool Node::keeps_lines() const { return document_->content(entry_).keeps_lines; }
+TextLayout Node::layout() const { return document_->content(entry_).layout; }
 std::string_view Node::key() const { return document_->entries_[entry_].key.view(); }
 Mark Node::key_mark() const { return document_->entries_[entry_].key_at; }
 Node::Range Node::children() const { return {document_, document_->content(entry_).first}; }

@@ -34,6 +34,13 @@ struct Mark {
 
 enum class NodeType : std::uint8_t { scalar, list, map };
 
+/// How the characters of a text lie in the file.
+enum class TextLayout : std::uint8_t {
+  in_line,  ///< on one line, as they are (escapes in quotes aside)
+  lines,    ///< a `|` block: its lines are lines of the file, all with the same indentation
+  folded,   ///< over several lines that are joined: only where it begins can be told
+};
+
 class Document;
 
 class Node {
@@ -56,8 +63,7 @@ class Node {
   std::string_view written() const;
   /// Where it starts: the first character inside the quotes, the first of the content of a block scalar.
   Mark mark() const;
-  /// A text whose lines are lines of the file (a `|` block), so that places inside it can be told.
-  bool keeps_lines() const;
+  TextLayout layout() const;
 
   Range children() const;           ///< elements or members, as written, merged members last
   std::size_t size() const;         ///< number of children
@@ -111,7 +117,7 @@ class Document {
     std::uint32_t weight = 1;      // nodes of the subtree, aliases written out
     std::uint16_t height = 1;
     NodeType type = NodeType::scalar;
-    bool keeps_lines = false;
+    TextLayout layout = TextLayout::in_line;
   };
 
   const Entry& content(std::uint32_t entry) const {

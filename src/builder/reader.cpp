@@ -7,6 +7,7 @@
 
 #include "builder/codes.h"
 #include "builder/reading.h"
+#include "builder/render.h"
 #include "builder/shape.h"
 
 namespace mapflow::builder {
@@ -26,6 +27,7 @@ class LibraryReader {
     if (out_.definitions.empty() && !has_errors(out_.diagnostics))
       out_.diagnostics.push_back({Severity::error, std::string(mf::no_definition), {file, 1, 1}, "there is no definition in this file", {}});
     check_ids_of_library();
+    sort_diagnostics(out_.diagnostics);
     return std::move(out_);
   }
 

@@ -17,7 +17,7 @@ void Reading::error(std::string_view code, Mark mark, std::string message, std::
 void Reading::unknown_key(Node member, std::string_view where, std::span<const std::string_view> known) {
   const std::vector<std::string> names(known.begin(), known.end());
   std::string hint = did_you_mean(member.key(), names);
-  if (hint.empty() && names.size() <= 16) hint = fmt::format("known are {}", fmt::join(names, ", "));
+  if (hint.empty() && names.size() <= 10) hint = fmt::format("known are {}", fmt::join(names, ", "));
   error(mf::unknown_key, member.key_mark(), fmt::format("unknown key '{}' in {}", member.key(), where), std::move(hint));
 }
 
@@ -43,9 +43,10 @@ std::optional<std::string> Reading::expression(Node node, std::string_view what,
   const std::string expanded = expand_shorthand(node.text(), TextMode::as_expression);
   std::size_t skipped = 0;
   const std::string_view bare = bare_expression(expanded, skipped);
-  if (bare.empty()) error(mf::missing, node.mark(), fmt::format("'{}' is empty", what));
-  if (start && start->line && expanded.substr(0, skipped).find('\n') == std::string::npos)
-    start->column += static_cast<std::uint32_t>(skipped);
+  Mark begin = node.mark();
+  if (begin.line && expanded.substr(0, skipped).find('\n') == std::string::npos) begin.column += static_cast<std::uint32_t>(skipped);
+  if (bare.empty()) error(mf::missing, begin, fmt::format("'{}' is empty", what));
+  if (start) *start = begin;
   return std::string(bare);
 }
 
@@ -94,6 +95,10 @@ std::optional<Duration> Reading::duration(Node node, std::string_view what) {
 std::vector<std::string> Reading::texts(Node node, std::string_view what) {
   std::vector<std::string> out;
   if (node.is_null()) return out;
+  if (node.is_map() || (node.is_scalar() && node.scalar().is_bool())) {
+    wrong_type(node, what, "a text or a list of texts");
+    return out;
+  }
   if (!node.is_list()) {
     if (auto one = text(node, what)) out.push_back(*std::move(one));
     return out;
@@ -154,13 +159,35 @@ Value Reading::value(Node node, const std::string& path, TextMode mode, Places& 
     return node.scalar();
   }
   if (worth_noting(path) || has_shorthand(node.text()) || has_template(node.text())) {
-    note(places, path, node.mark());
-    if (node.keeps_lines() && has_template(node.text())) note(places, line_place(path), node.mark());
+    note_text(places, path, node, node.mark());
   }
   return has_shorthand(node.text()) ? Value(expand_shorthand(node.text(), mode)) : node.scalar();
 }
 
-std::string line_place(std::string_view path) { return std::string(path) + "|"; }
+namespace {
+
+/// The keys beside a text's own that say how it lies in the file.
+std::string lines_key(std::string_view path) { return std::string(path) + "|"; }
+std::string folded_key(std::string_view path) { return std::string(path) + ">"; }
+
+}  // namespace
+
+void Reading::note_text(Places& places, const std::string& path, Node text, Mark begin) const {
+  note(places, path, begin);
+  if (text.layout() == TextLayout::lines) note(places, lines_key(path), begin);
+  if (text.layout() == TextLayout::folded) note(places, folded_key(path), begin);
+}
+
+Location place_in_text(const Places& places, std::string_view path, const Location& origin, const Location& inside) {
+  if (!origin.known() || !inside.known() || places.contains(folded_key(path))) return origin;
+  Location at = origin;
+  if (inside.line > 1) {
+    if (!places.contains(lines_key(path))) return origin;
+    at.line += inside.line - 1;  // and every line is indented as the first one
+  }
+  at.column += std::max(inside.column, 1u) - 1;
+  return at;
+}
 
 std::string_view bare_expression(std::string_view text, std::size_t& skipped) {
   skipped = 0;

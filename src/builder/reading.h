@@ -49,6 +49,8 @@ class Reading {
   Value value(Node node, const std::string& path, TextMode mode, Places& places);
 
   void note(Places& places, const std::string& path, Mark mark) const;
+  /// Notes the place of a text, and its layout when that is not in one line.
+  void note_text(Places& places, const std::string& path, Node text, Mark begin) const;
 
  private:
   void wrong_type(Node node, std::string_view what, std::string_view wanted);
@@ -59,8 +61,9 @@ class Reading {
   std::string file_;
 };
 
-/// The key under which `Places` holds where a text begins whose lines are lines of the file (see template_place).
-std::string line_place(std::string_view path);
+/// Where in the file a place inside a text is: `inside` counts lines and columns of the text from 1. Texts that do not
+/// lie in one line have their layout noted beside their place (Reading::note_text), which is looked up in `places`.
+Location place_in_text(const Places& places, std::string_view path, const Location& origin, const Location& inside);
 
 /// The inside of a text that is exactly one `{{ … }}`, trimmed, and how many bytes were taken off in front. Any other
 /// text, trimmed.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "builder/codes.h"
 #include "builder/utf8.h"
 
 namespace mapflow::builder {
@@ -81,13 +82,15 @@ void sort_diagnostics(Diagnostics& diagnostics) {
   for (const Diagnostic& each : diagnostics) files.emplace(each.where.file, files.size());
   const auto order = [&](const Diagnostic& each) { return std::tuple(files[each.where.file], each.where.line, each.where.column); };
   std::ranges::stable_sort(diagnostics, {}, order);
-  const auto same = [](const Diagnostic& a, const Diagnostic& b) {
-    return a.code == b.code && a.where == b.where && a.message == b.message && a.severity == b.severity;
+  const auto covers = [](const Diagnostic& earlier, const Diagnostic& later) {
+    if (earlier.code == later.code && earlier.message == later.message) return true;
+    return earlier.code == mf::wrong_type && (later.code == mf::wrong_type || later.code == mf::missing || later.code == mf::no_steps ||
+                                              later.code == mf::bad_schema);
   };
   Diagnostics kept;
   for (Diagnostic& each : diagnostics) {
     bool known = false;
-    for (auto other = kept.rbegin(); other != kept.rend() && other->where == each.where && !known; ++other) known = same(*other, each);
+    for (auto other = kept.rbegin(); other != kept.rend() && other->where == each.where && !known; ++other) known = covers(*other, each);
     if (!known) kept.push_back(std::move(each));
   }
   diagnostics = std::move(kept);

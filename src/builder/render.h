@@ -26,7 +26,8 @@ std::string render(const Diagnostics& diagnostics, const SourceText& source);
 /// `{"ok", "diagnostics": [{severity, code, file, line, column, message, hint}]}`: what `validate --json` prints.
 Value to_value(const Diagnostics& diagnostics);
 
-/// Sorts by file (in the order in which files first appear), line and column, and drops repetitions.
+/// Sorts by file (in the order in which files first appear), line and column. Drops repetitions, and what follows from a
+/// wrong type at the same place ("must be a text, not a list" makes "is missing" superfluous).
 void sort_diagnostics(Diagnostics& diagnostics);
 
 }  // namespace mapflow::builder

@@ -46,7 +46,7 @@ class ShapeCheck {
   void step(const Step& step, std::size_t depth) {
     check_id(step);
     if (step.type.empty()) {
-      error(mf::missing, step.where, "a step needs a 'type'", fmt::format("one of {}", fmt::join(kinds_.kind_names(), ", ")));
+      error(mf::missing, step.place("type"), "a step needs a 'type'", fmt::format("one of {}", fmt::join(kinds_.kind_names(), ", ")));
     } else if (const KindSchema* schema = kinds_.schema(step.type)) {
       check_fields(step, *schema);
     } else {
@@ -163,6 +163,8 @@ void check_field(const Step& step, const FieldSpec& spec, const Value& value, Di
   };
   if (const std::string_view wanted = wanted_instead(spec.type, value); !wanted.empty())
     return error(mf::wrong_type, fmt::format("'{}' must be {}, not {}", spec.name, wanted, a_kind(value)));
+  if (spec.type == FieldType::expression && value.is_text() && value.as_text().empty())
+    return error(mf::missing, fmt::format("'{}' is empty", spec.name));
   if (spec.required && value.is_text() && value.as_text().empty()) return error(mf::not_allowed, fmt::format("'{}' is empty", spec.name));
   switch (spec.type) {
     case FieldType::expressions:
@@ -213,11 +215,11 @@ void check_json_schema(const Value& schema, const std::string& path, const std::
                        Diagnostics& found) {
   const auto compiled = Schema::compile(schema);
   if (compiled) return;
-  // The message begins with where in the schema: "not a JSON Schema: #/properties/a …".
+  // The message says where in the schema: "not a JSON Schema: /properties/a/type names …".
   const std::string& message = compiled.error().message;
   std::string at = path;
-  if (const auto hash = message.find("#/"); hash != std::string::npos) {
-    std::string pointer = message.substr(hash + 1, message.find(' ', hash) - hash - 1);
+  if (const auto slash = message.find(": /"); slash != std::string::npos) {
+    std::string pointer = message.substr(slash + 2, message.find(' ', slash + 2) - slash - 2);
     std::ranges::replace(pointer, '/', '.');
     at += pointer;
   }

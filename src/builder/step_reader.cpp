@@ -77,7 +77,7 @@ class StepReader {
     else if (key == "retry") step_.retry = read_retry(reading_, member);
     else if (key == "metadata") step_.metadata = member.to_value();
     else return false;
-    reading_.note(step_.places, name, start);
+    reading_.note_text(step_.places, name, member, start);
     return true;
   }
 
@@ -145,8 +145,7 @@ class StepReader {
   Value read_expression(Node node, const std::string& path) {
     Mark start = node.mark();
     auto text = reading_.expression(node, path, &start);
-    reading_.note(step_.places, path, start);
-    if (node.is_text() && node.keeps_lines()) reading_.note(step_.places, line_place(path), start);
+    reading_.note_text(step_.places, path, node, start);
     return text ? Value(*text) : node.to_value();
   }
 
@@ -178,6 +177,7 @@ class StepReader {
       for (const Node named : node.children()) {
         reading_.note(step_.places, role + "." + std::to_string(index++), named.key_mark());
         add_branch(role, named.key(), {}, named, named.key());
+        step_.branches.back().where = reading_.at(named.key_mark());
       }
     };
     if (!member.is_list()) return read_one(member);
@@ -194,7 +194,7 @@ class StepReader {
     const auto read_one = [&](Node node) {
       const std::string path = role + "." + std::to_string(index++);
       reading_.note(step_.places, path, node.mark());
-      if (!reading_.expect_map(node, role)) return;
+      if (!reading_.expect_map(node, path)) return;
       for (const Node each : node.children())
         if (std::ranges::find(kKeys, each.key()) == kKeys.end()) reading_.unknown_key(each, "a case of " + role, kKeys);
       const Node when = node.find("when"), steps = node.find("steps");
@@ -202,7 +202,7 @@ class StepReader {
       std::string condition;
       if (!when || when.is_null()) reading_.error(mf::missing, node.mark(), "a case needs 'when'");
       else condition = reading_.expression(when, "when", &start).value_or("");
-      reading_.note(step_.places, path + ".when", start);
+      reading_.note_text(step_.places, path + ".when", when ? when : node, start);
       if (!steps) return reading_.error(mf::missing, node.mark(), "a case needs 'steps'");
       add_branch(role, {}, std::move(condition), steps, "steps");
       step_.branches.back().where = reading_.at(node.mark());

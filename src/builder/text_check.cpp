@@ -58,21 +58,11 @@ void add_hook_names(const StepIndex::Entry& entry, std::vector<std::string>& nam
 
 }  // namespace
 
-Location place_in_text(const Location& origin, const Location& inside, bool keeps_lines) {
-  Location at = origin;
-  if (!origin.known() || !inside.known()) return at;
-  if (inside.line == 1) {
-    at.column += std::max(inside.column, 1u) - 1;
-  } else if (keeps_lines) {
-    at.line += inside.line - 1;
-    at.column += std::max(inside.column, 1u) - 1;  // every line is indented as the first one
-  }
-  return at;
-}
-
 TextCheck::TextCheck(const Definition& definition, const KindCatalog& kinds, const StepIndex& index,
                      const jinja::Environment& templates, Diagnostics& found)
-    : definition_(definition), kinds_(kinds), index_(index), templates_(templates), found_(found) {}
+    : definition_(definition), kinds_(kinds), index_(index), templates_(templates), found_(found) {
+  for (std::string& name : templates.global_names()) globals_.insert(std::move(name));
+}
 
 void TextCheck::run() {
   collect_variables();
@@ -82,7 +72,6 @@ void TextCheck::run() {
 // --- what is declared ---------------------------------------------------------------------------------------------
 
 void TextCheck::collect_variables() {
-  for (std::string& name : templates_.global_names()) variables_.insert(std::move(name));  // range, namespace …
   const Value& schema = definition_.variables_schema;
   if (const Value* properties = schema.find("properties"); properties && properties->is_object()) {
     unknown_ = Unknown::warned;
@@ -192,6 +181,7 @@ void TextCheck::expression(const Text& text, const Value& value) {
   if (!value.is_text()) return;
   std::size_t skipped = 0;
   const std::string_view bare = bare_expression(value.as_text(), skipped);
+  if (bare.empty()) return;  // told by the shape check
   if (const auto brace = bare.find("{{"); brace != std::string_view::npos || bare.find("{%") != std::string_view::npos) {
     report(Severity::error, mf::text_in_expression, place(text, {"", 1, 1}), fmt::format("'{}' is an expression, not a text with templates in it", text.path),
            "write names bare: total > 3, not {{ total }} > 3");
@@ -221,7 +211,8 @@ void TextCheck::reference(const Text& text, const jinja::Reference& reference) {
   if (sees_local(text, reference.name)) return;
   if (reference.name == "results") return result(text, reference);
   if (std::ranges::find(kBuiltIn, reference.name) != kBuiltIn.end()) return member_of_built_in(text, reference);
-  if (!reference.guarded && !variables_.contains(reference.name)) variable(text, reference);
+  if (reference.guarded || variables_.contains(reference.name) || globals_.contains(reference.name)) return;
+  variable(text, reference);
 }
 
 void TextCheck::result(const Text& text, const jinja::Reference& reference) {
@@ -276,6 +267,9 @@ void TextCheck::variable(const Text& text, const jinja::Reference& reference) {
   local_names(text, known);
   std::string hint = suggestion(reference.name, known);
   if (unknown_ == Unknown::near_misses && hint.empty()) return;
+  if (reference.name == "error") hint = "it is there in the steps of on_error, fallback and compensate";
+  if (reference.name == "original") hint = "it is there in the steps of compensate";
+  if (reference.name == "compensations") hint = "it is there in compensation_steps";
   if (hint.empty() && !refused) hint = "declare it in variables_schema, or give it a default";
   report(refused ? Severity::error : Severity::warning, mf::undeclared_variable, place(text, reference.where),
          fmt::format("nothing declares the variable '{}'", reference.name), std::move(hint));
@@ -306,7 +300,7 @@ void TextCheck::local_names(const Text& text, std::vector<std::string>& names) c
 
 Location TextCheck::place(const Text& text, const Location& inside) const {
   const Step& step = *index_.entries()[text.step].step;
-  return place_in_text(step.place(text.path), inside, step.places.contains(line_place(text.path)));
+  return place_in_text(step.places, text.path, step.place(text.path), inside);
 }
 
 std::string TextCheck::suggestion(std::string_view name, const std::vector<std::string>& known) {

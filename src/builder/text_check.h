@@ -59,14 +59,11 @@ class TextCheck {
   const StepIndex& index_;
   const jinja::Environment& templates_;
   Diagnostics& found_;
+  std::set<std::string, std::less<>> globals_;
   std::set<std::string, std::less<>> variables_;
   std::set<std::string, std::less<>> warned_;
   Unknown unknown_ = Unknown::ignored;
   int suggestions_left_ = 100;  // each looks at every known name
 };
-
-/// Where a place inside a text (line and column from 1) is in the file, when the text begins at `origin`.
-/// `keeps_lines`: its lines are lines of the file. Else only the first line can be told; later ones give the origin.
-Location place_in_text(const Location& origin, const Location& inside, bool keeps_lines);
 
 }  // namespace mapflow::builder

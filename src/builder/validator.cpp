@@ -8,6 +8,7 @@
 #include <set>
 
 #include "builder/codes.h"
+#include "builder/reading.h"
 #include "builder/shape.h"
 #include "builder/step_index.h"
 #include "builder/text_check.h"
@@ -138,7 +139,7 @@ class DefinitionCheck {
       if (!key || !key->is_text()) continue;
       const Location where = definition_.place("agents." + agent.name + ".key");
       const auto compiled = templates_.compile_expression(key->as_text(), {.file = "", .line = 1, .column = 1});
-      if (!compiled) error(mf::expression_syntax, place_in_text(where, compiled.error().where, false), compiled.error().message, compiled.error().hint);
+      if (!compiled) error(mf::expression_syntax, place_in_text(definition_.places, "agents." + agent.name + ".key", where, compiled.error().where), compiled.error().message, compiled.error().hint);
     }
   }
 

@@ -58,6 +58,9 @@ class WorkflowReader {
       reading_.note(definition_.places, std::string(key), member.mark());
       if (!member.is_null() || key == "steps") read_member(member);
     }
+    // What is missing is told where the workflow begins.
+    for (const char* needed : {"id", "steps"})
+      if (!root_.find(needed)) reading_.note(definition_.places, needed, root_.mark());
     restore_places();
     return std::move(definition_);
   }
@@ -94,8 +97,18 @@ class WorkflowReader {
   Value read_schema(Node member) {
     if (!member.is_map() && !(member.is_scalar() && member.scalar().is_bool()))
       reading_.error(mf::wrong_type, member.mark(), fmt::format("'variables_schema' must be a JSON Schema, not {}", member.kind_name()));
-    for (const Node part : member.children()) reading_.note(definition_.places, "variables_schema." + std::string(part.key()), part.key_mark());
+    note_parts(member, "variables_schema");
     return member.to_value();
+  }
+
+  /// Every part of a schema: what is wrong with one is told at its place.
+  void note_parts(Node node, const std::string& path) {
+    for (const Node part : node.children()) {
+      if (part.key().empty()) continue;  // elements of lists are told by their list
+      const std::string below = path + "." + std::string(part.key());
+      reading_.note(definition_.places, below, part.mark());
+      note_parts(part, below);
+    }
   }
 
   Value read_object(Node member) {

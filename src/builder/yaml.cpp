@@ -11,6 +11,7 @@
 #include "builder/codes.h"
 #include "builder/document.h"
 #include "builder/utf8.h"
+#include "builder/yaml_wording.h"
 
 namespace mapflow::builder {
 
@@ -29,6 +30,21 @@ std::string_view token_text(fy_token* token) {
   std::size_t size = 0;
   const char* text = token ? fy_token_get_text(token, &size) : nullptr;
   return text ? std::string_view(text, size) : std::string_view();
+}
+
+constexpr std::string_view kQuoteTemplates = "a text that begins with {{ needs quotes: \"{{ … }}\"";
+
+/// The library takes quadratic time over a run of blanks. Such as people write cost nothing worth counting; of the
+/// others as many are let through as take about a second.
+bool blanks_are_endless(std::string_view text) {
+  constexpr std::size_t kUsual = 64, kMost = 400'000'000;
+  std::size_t cost = 0;
+  for (std::size_t at = 0; at < text.size() && cost <= kMost;) {
+    const std::size_t begin = std::min(text.find_first_of(" \t\r\n", at), text.size());
+    at = std::min(text.find_first_not_of(" \t\r\n", begin), text.size());
+    if (at - begin > kUsual) cost += (at - begin) * (at - begin);
+  }
+  return cost > kMost;
 }
 
 /// An event that gives itself back to the parser.
@@ -158,6 +174,10 @@ bool DocumentParser::text_is_sound() {
     }
     return false;
   }
+  if (blanks_are_endless(text_)) {
+    report(mf::too_big, {1, 1}, "too many blanks in a row");
+    return false;
+  }
   // Directives say nothing that a definition needs, and the library takes quadratic time over long ones.
   for (std::size_t at = 0; at < text_.size();) {
     if (text_[at] == '%' && !text_.substr(at).starts_with("%YAML 1.")) {
@@ -200,8 +220,7 @@ void DocumentParser::take(const fy_event* event, fy_event* raw) {
 void DocumentParser::start(fy_event* event, NodeType type) {
   const Mark at = mark_of(event);
   if (!frames_.empty() && frames_.back().is_map && !frames_.back().has_key) {
-    report(mf::key_not_text, at, "a key must be a text, not a collection",
-           "a text that begins with {{ needs quotes: \"{{ … }}\"");
+    report(mf::key_not_text, at, "a key must be a text, not a collection", std::string(kQuoteTemplates));
     frames_.back().has_key = frames_.back().drop = true;
     skip_ = 1;
     return;
@@ -314,7 +333,9 @@ void DocumentParser::take_scalar(fy_event* event) {
   if (style == FYSS_LITERAL || style == FYSS_FOLDED) {
     const fy_mark* start = fy_token_start_mark(token);
     if (start) entry.at = block_start(at, start->input_pos);
-    entry.keeps_lines = style == FYSS_LITERAL;
+    entry.layout = style == FYSS_LITERAL ? TextLayout::lines : TextLayout::folded;
+  } else if (const fy_mark* end = fy_event_end_mark(event); end && static_cast<std::uint32_t>(end->line + 1) > at.line) {
+    entry.layout = TextLayout::folded;
   }
   const std::string_view anchor = token_text(event->scalar.anchor);
   if (was_key && anchor.empty()) return;
@@ -347,7 +368,8 @@ Value DocumentParser::tagged_scalar(fy_event* event, std::string_view text, Mark
 
 void DocumentParser::take_alias(fy_event* event) {
   const std::string name(token_text(event->alias.anchor));
-  const Mark at = mark_of(event);
+  Mark at = mark_of(event);
+  if (at.column > 1) --at.column;  // the library's mark is behind the asterisk
   const auto found = anchors_.find(name);
   Document::Entry entry;
   entry.at = at;
@@ -410,15 +432,15 @@ void DocumentParser::library_errors(fy_diag* diag) {
   while (const fy_diag_error* error = fy_diag_errors_iterate(diag, &each)) {
     if (error->type != FYET_ERROR || !error->msg) continue;
     const Mark at{static_cast<std::uint32_t>(std::max(error->line, 1)), static_cast<std::uint32_t>(std::max(error->column, 1))};
-    std::string hint;
-    for (std::uint32_t line = at.line; line <= at.line + 1; ++line) {
-      const std::string_view around = line_of(text_, line);
-      const std::string_view indent = around.substr(0, around.find_first_not_of(" \t"));
-      if (indent.find('\t') != std::string_view::npos) hint = "indent with spaces, not tabs";
-    }
-    if (hint.empty() && line_of(text_, at.line).find("{{") != std::string_view::npos)
-      hint = "a text that begins with {{ needs quotes: \"{{ … }}\"";
-    report(mf::syntax, at, error->msg, std::move(hint));
+    const std::string_view line = line_of(text_, at.line);
+    // An unquoted template has been told already, and what follows on its line is only confusion about it.
+    const bool told = std::ranges::any_of(out_.diagnostics, [&](const Diagnostic& other) { return other.code == mf::key_not_text && other.where.line == at.line; });
+    if (told) continue;
+    Wording wording = in_our_words(error->msg);
+    const auto indented_by_tab = [](std::string_view text) { return text.substr(0, text.find_first_not_of(" \t")).find('\t') != std::string_view::npos; };
+    if (indented_by_tab(line) || indented_by_tab(line_of(text_, at.line + 1))) wording = {"tab in the indentation", "indent with spaces"};
+    else if (line.find(": {{") != std::string_view::npos) wording.hint = kQuoteTemplates;
+    report(mf::syntax, at, std::string(wording.message), std::string(wording.hint));
   }
 }
 

@@ -40,7 +40,7 @@ bool has_errors(const Diagnostics& diagnostics) {
 }
 
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
-  if (name.size() > 200) return {};
+  if (name.size() < 3 || name.size() > 200) return {};  // any two short names are near each other
   std::size_t best = std::max<std::size_t>(1, name.size() / 3) + 1;
   std::string nearest;
   for (const std::string& candidate : known) {

@@ -80,11 +80,11 @@ const KindCatalog& catalog() {
   return kCatalog;
 }
 
-std::vector<std::string> Checked::codes() const {
-  std::vector<std::string> out;
+std::string Checked::codes() const {
+  std::string out;
   for (const Diagnostic& each : diagnostics) {
-    out.push_back((each.severity == Severity::warning ? "w " : "") + std::to_string(each.where.line) + ":" +
-                  std::to_string(each.where.column) + " " + each.code);
+    out += std::string(out.empty() ? "" : ", ") + (each.severity == Severity::warning ? "w " : "") + std::to_string(each.where.line) + ":" +
+           std::to_string(each.where.column) + " " + each.code;
   }
   return out;
 }

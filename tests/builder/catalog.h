@@ -33,8 +33,8 @@ struct Checked {
   std::vector<Definition> definitions;
   Diagnostics diagnostics;
   const Definition& main() const { return definitions.at(0); }
-  /// "12:3 MF0201" for each finding, warnings with a "w" in front.
-  std::vector<std::string> codes() const;
+  /// "12:3 MF0201, w 13:4 MF0304": each finding, warnings with a w in front.
+  std::string codes() const;
 };
 Checked check_text(std::string_view text, const std::string& file = "flow.yaml", const builder::FileSource* files = nullptr,
                    const builder::Surroundings& around = {});

@@ -50,7 +50,7 @@ TEST_CASE("plain scalars follow the core schema; quoted ones are texts") {
   CHECK(json_of("[1.5, .5, 1., 1e3, -2.5E-1, 1.2.3, '1.5', \"7\"]") == R"([1.5,0.5,1.0,1000.0,-0.25,"1.2.3","1.5","7"])");
   CHECK(json_of("[9223372036854775807, -9223372036854775808]") == "[9223372036854775807,-9223372036854775808]");
   CHECK(value_of("9223372036854775808").is_double());
-  CHECK(json_of("[2026-12-01, 12:30, 1e, -, --, '', \"\"]") == R"(["2026-12-01","12:30","1e","-","--","",""])");
+  CHECK(json_of("[2026-12-01, 12:30, 1e, --, '', \"\"]") == R"(["2026-12-01","12:30","1e","--","",""])");
   CHECK(json_of("[!!str 7, !!int 7, !!float 7.5, ! 7]") == R"(["7",7,7.5,"7"])");
 }
 
@@ -92,7 +92,8 @@ TEST_CASE("every node knows where it begins") {
   CHECK(at(root.find("list").key_mark()) == "3:1");
   CHECK(at((*root.find("list").children().begin()).mark()) == "4:5");
   CHECK(at(root.find("block").mark()) == "6:5");
-  CHECK(root.find("block").keeps_lines());
+  CHECK(root.find("block").layout() == builder::TextLayout::lines);
+  CHECK(root.find("q").layout() == builder::TextLayout::in_line);
   CHECK(at(root.find("empty").mark()) == "9:1");
 }
 
