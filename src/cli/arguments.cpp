@@ -156,7 +156,7 @@ void add_jinja(CLI::App& app, Target& to) {
   CLI::App& eval = *jinja.add_subcommand("eval", "evaluate one expression and print its value as JSON");
   eval.add_option("EXPRESSION", to.eval.expression, "without braces: 'results.check.total * 1.2'")->required();
   common(eval);
-  jinja.callback([&to, &jinja, &render, &eval] {
+  jinja.callback([&to, &render, &eval] {
     if (render.parsed()) {
       to.render.data_file = to.data_file;
       to.render.lenient = to.lenient;

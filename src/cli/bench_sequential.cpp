@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <thread>
 #include <vector>
 
 #include "cli/console.h"
@@ -135,7 +136,8 @@ Value SequentialFigures::to_value() const {
 Result<SequentialFigures> run_sequential(const BenchLoad& load, std::shared_ptr<persistence::Store> store,
                                          const std::function<void()>& ended) {
   SequentialFigures figures{.load = load, .store = store->name()};
-  Engine engine({.store_object = std::move(store), .shards = load.shards});
+  if (load.shards == 0) figures.load.shards = std::max(1u, std::thread::hardware_concurrency());
+  Engine engine({.store_object = std::move(store), .shards = figures.load.shards});
   MAPFLOW_TRY(engine.status());
   engine.handler(kHandler, [](const StepInput&) -> Result<Value> { return Value(); }, HandlerMode::immediate);
   MAPFLOW_TRY(engine.add(sequential_definition(load.steps)));

@@ -34,12 +34,15 @@ Result<Value> read_object(const std::string& path) {
   return value;
 }
 
-Result<Value> read_input(const std::string& path, const std::vector<std::string>& assignments) {
+Result<Value> read_input(const std::string& path, const std::vector<std::string>& assignments, std::size_t most_bytes) {
   Value input;
   if (!path.empty()) {
     MAPFLOW_ASSIGN(input, read_object(path));
   }
   MAPFLOW_TRY(add_inputs(input, assignments));
+  if (const std::size_t bytes = to_json(input).size(); bytes > most_bytes)
+    return fail(code::invalid_input, "the input is " + std::to_string(bytes) + " bytes long, more than " + std::to_string(most_bytes),
+                "write large data to a file and give its path");
   return input;
 }
 

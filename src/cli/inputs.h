@@ -1,6 +1,7 @@
 // The input of an instance from `--input FILE` and `-i key=value`.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,7 @@ Status add_inputs(Value& input, const std::vector<std::string>& assignments);
 /// A JSON object from a file, "-" for standard input. Errors: as read_text(); invalid_input with the place.
 Result<Value> read_object(const std::string& path);
 
-/// The whole input: null when nothing was given at all.
-Result<Value> read_input(const std::string& path, const std::vector<std::string>& assignments);
+/// The whole input: null when nothing was given at all. Errors: those above; invalid_input past `most_bytes` as JSON.
+Result<Value> read_input(const std::string& path, const std::vector<std::string>& assignments, std::size_t most_bytes);
 
 }  // namespace mapflow::cli

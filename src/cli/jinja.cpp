@@ -3,7 +3,7 @@
 #include "cli/files.h"
 #include "cli/inputs.h"
 #include "cli/jinja_repl.h"
-#include "cli/text.h"
+#include "cli/template_error.h"
 #include "cli/verbs.h"
 #include "jinja/jinja.h"
 #include "kernel/templates.h"
@@ -24,13 +24,8 @@ jinja::Environment make_environment(bool lenient) {
 
 Result<Value> read_data(const std::string& path) { return path.empty() ? Result<Value>(Value(Object{})) : read_object(path); }
 
-/// The error, and where there is one the line of the template with a caret.
 ExitCode refuse_template(Console& console, const Error& error) {
-  console.error(error, false);
-  const auto details = parse_json(error.details.empty() ? "null" : error.details);
-  if (details)
-    if (const Value* source = details->find("source"); source && source->is_text())
-      console.err.line(printable_lines(source->as_text()));
+  print_template_error(console, error, true);
   return error.is(code::template_error) || error.is(code::resource_exhausted) ? ExitCode::failed : exit_code_of(error);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <iterator>
 
+#include "cli/template_error.h"
 #include "value/json.h"
 
 namespace mapflow::cli {
@@ -121,7 +122,7 @@ ExitCode JinjaRepl::run_script(Console& console) {
     }
     const auto text = answer(line);
     if (!text) {
-      console.error(text.error(), false);
+      print_template_error(console, text.error(), false);
       code = ExitCode::failed;
     } else if (!text->empty()) {
       console.out.line(*text);

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "cli/jinja_repl.h"
+#include "cli/template_error.h"
 #include "cli/text.h"
 
 namespace mapflow::cli {
@@ -94,7 +95,7 @@ ExitCode JinjaRepl::run_interactively(Console& console) {
     if (line.starts_with(":quit")) return ExitCode::success;
     const auto text = answer(line);
     if (!text) {
-      console.error(text.error(), false);
+      print_template_error(console, text.error(), false);
     } else if (!text->empty()) {
       console.out.line(printable_lines(*text));
     }

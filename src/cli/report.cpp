@@ -99,7 +99,9 @@ std::string summary(const Stream& stream, const Value& document) {
   add("metrics.steps_cancelled", [](std::uint64_t count) { return std::to_string(count) + " cancelled"; });
   add("metrics.retries", [](std::uint64_t count) { return count == 1 ? "1 retry" : std::to_string(count) + " retries"; });
   add("metrics.compensations", [](std::uint64_t count) { return counted(count, "compensation"); });
-  if (const std::string reason = text_at(document, "reason"); !reason.empty()) text += " (" + reason + ")";
+  const Value* errors = document.find("errors");
+  const bool explained = errors && errors->size() > 0;  // printed below
+  if (const std::string reason = text_at(document, "reason"); !reason.empty() && !explained) text += " (" + reason + ")";
   return text;
 }
 

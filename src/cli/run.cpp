@@ -210,7 +210,7 @@ ExitCode execute(const RunOptions& options, Console& console) {
   print_diagnostics(console.err, loaded);  // the warnings
   auto secrets = load_secrets(options.secrets_file);
   if (!secrets) return refuse(console, secrets.error(), options.json);
-  const auto input = read_input(options.input_file, options.inputs);
+  const auto input = read_input(options.input_file, options.inputs, EngineOptions().payload_bytes);
   if (!input) return refuse(console, input.error(), options.json);
 
   Interrupts interrupts;

@@ -210,7 +210,7 @@ std::vector<std::string> StepTree::draw(const Canvas& canvas, const Stream& stre
     text += "  " + stream.paint(Color::dim, pad(step.kind, kind_width)) + "  ";
     const bool timed = step.started != kNever && step.state != StepState::skipped;
     text += pad(timed ? format_elapsed((step.ended == kNever ? canvas.now : step.ended) - step.started) : "", 7);
-    if (step.forgotten > 0) text += fmt::format(step.children.empty() ? "  {} done" : "  {} more done", step.forgotten);
+    if (step.forgotten > 0) text += fmt::format("  {} {}", step.forgotten, step.children.empty() ? "done" : "more done");
     if (step.forgotten_failed > 0) text += stream.paint(Color::red, fmt::format(" ({} failed)", step.forgotten_failed));
     if (step.due != kNever && !is_settled(step.state)) {
       const std::string when = "in " + format_elapsed(step.due - canvas.now);

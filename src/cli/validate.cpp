@@ -10,14 +10,12 @@ namespace mapflow::cli {
 
 namespace {
 
-std::string verdict(const std::string& file, const LoadedDefinitions& loaded) {
-  const auto errors = static_cast<std::uint64_t>(std::ranges::count(loaded.diagnostics, Severity::error, &Diagnostic::severity));
-  const std::uint64_t warnings = loaded.diagnostics.size() - errors;
-  if (errors > 0) return file + ": " + counted(errors, "error") + (warnings > 0 ? ", " + counted(warnings, "warning") : "");
-  std::string text = file + ": ok";
+/// "orders.yaml: ok, order_processing 1.2".
+std::string praise(const std::string& file, const LoadedDefinitions& loaded) {
+  std::string text = printable(file) + ": ok";
   for (const Definition& definition : loaded.definitions)
     text += ", " + printable(definition.id) + " " + printable(definition.version);
-  return text + (warnings > 0 ? ", " + counted(warnings, "warning") : "");
+  return text;
 }
 
 }  // namespace
@@ -27,9 +25,8 @@ ExitCode execute(const ValidateOptions& options, Console& console) {
   Diagnostics all;
   for (const std::string& file : options.files) {
     LoadedDefinitions loaded = load_definitions(file, options.with, *kinds);
-    Stream& stream = loaded.sound() ? console.people(options.json) : console.err;
     if (!options.json) print_diagnostics(console.err, loaded);
-    if (!options.json) stream.line(printable(verdict(file, loaded)));
+    if (!options.json && loaded.sound()) console.out.line(praise(file, loaded));
     std::ranges::move(loaded.diagnostics, std::back_inserter(all));
   }
   if (options.json) console.document(builder::to_value(all));

@@ -32,9 +32,14 @@ TEST_CASE("what is no assignment is refused") {
 }
 
 TEST_CASE("no input at all is null, not an empty object") {
-  const auto input = read_input("", {});
+  const auto input = read_input("", {}, 100);
   REQUIRE(input);
   CHECK(input->is_null());
+}
+
+TEST_CASE("an input that no store would take is refused before anything begins") {
+  CHECK(read_input("", {"a=12345"}, 11));
+  CHECK(read_input("", {"a=12345"}, 10).error().is(code::invalid_input));
 }
 
 TEST_CASE("secrets come from dotenv lines") {

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -53,13 +54,14 @@ def message(step, **data):
 def wait_for(condition, what):
     """Polls until the condition gives something true; fails the test after the deadline."""
     end = time.monotonic() + DEADLINE_SECONDS
+    pause = threading.Event()
     while True:
         found = condition()
         if found:
             return found
         if time.monotonic() > end:
             raise AssertionError(f"waited {DEADLINE_SECONDS} s in vain for {what}")
-        time.sleep(0.01)
+        pause.wait(0.01)
 
 
 class ProcessTest(unittest.TestCase):

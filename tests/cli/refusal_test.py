@@ -2,7 +2,10 @@
 
 import json
 import os
+import resource
+import shlex
 import sqlite3
+import subprocess
 
 from mapflow_process import ProcessTest, main, message, workflow
 
@@ -31,6 +34,8 @@ class Usage(ProcessTest):
         self.expect(self.mapflow("run", "flow.yaml", "--input", "missing.json"), 2)
         self.assertIn("not an object", self.expect(self.mapflow("run", "flow.yaml", "--input", "list.json"), 2).stderr)
         self.assertIn("broken.json:1:", self.expect(self.mapflow("run", "flow.yaml", "--input", "broken.json"), 2).stderr)
+        self.write("large.json", json.dumps({"a": "x" * 2_000_000}))
+        self.expect(self.mapflow("run", "flow.yaml", "--input", "large.json"), 2)
         self.expect(self.mapflow("run", "flow.yaml", "--secrets", "missing"), 2)
         self.expect(self.mapflow("run", "flow.yaml", "--mode", "debug"), 2)
         self.assertEqual(self.calls(), [])
@@ -135,6 +140,16 @@ class Stores(ProcessTest):
         os.chmod(self.folder, 0o755)
         options = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
         self.refused("sqlite:locked/x.db", "locked/x.db", **options)
+
+    def test_a_file_that_may_not_grow(self):
+        limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))}
+        self.refused("sqlite:x.db", "x.db", **limit)
+
+    def test_standard_streams_that_are_closed_are_not_taken_for_the_store(self):
+        command = shlex.join(self.command("run", "flow.yaml", "--store", "sqlite:x.db"))
+        closed = subprocess.run(f"{command} <&- >&- 2>&-", shell=True, cwd=self.folder, env=self.environment(), check=False)
+        self.assertEqual(closed.returncode, 0)
+        self.expect(self.mapflow("store", "verify", "--store", "sqlite:x.db"), 0)
 
     def test_an_unknown_kind_of_store_is_bad_usage(self):
         self.assertIn("sqlite:PATH", self.expect(self.mapflow("run", "flow.yaml", "--store", "oracle:x"), 2).stderr)

@@ -13,14 +13,15 @@ class Screen:
         self.column = 0
 
     def feed(self, text):
-        while text:
-            match = self.ESCAPE.match(text)
+        at = 0
+        while at < len(text):
+            match = self.ESCAPE.match(text, at)
             if match:
                 self.escape(match.group(1), match.group(2))
-                text = text[match.end():]
-                continue
-            self.put(text[0])
-            text = text[1:]
+                at = match.end()
+            else:
+                self.put(text[at])
+                at += 1
         return self
 
     def put(self, char):
