@@ -40,6 +40,7 @@ std::vector<std::string> list_all(Store& store, ListQuery query) {
     for (const InstanceRow& one : page->rows) CHECK(one.snapshot.empty());
     const auto part = ids(page->rows);
     all.insert(all.end(), part.begin(), part.end());
+    REQUIRE(all.size() <= 1000);  // a cursor that does not move would never end
     if (page->next_cursor.empty()) return all;
     CHECK(page->rows.size() == query.limit);
     query.cursor = page->next_cursor;
@@ -97,6 +98,7 @@ void check_unfinished(Store& store, const Lease& lease) {
       CHECK(one.snapshot == "state of " + one.id);
     }
     after = found.back();
+    REQUIRE(found.size() <= 1000);
   }
   CHECK(found == ids(rows));
   InstanceRow ended = rows.front();
