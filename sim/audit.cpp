@@ -1,0 +1,195 @@
+#include "sim/audit.h"
+
+#include <fmt/format.h>
+
+#include <variant>
+
+namespace mapflow::sim {
+
+using namespace kernel;
+
+/// One record against the books. Every check gives a text when it fails, and the books are only kept when none does.
+class RecordAudit::Checker {
+ public:
+  Checker(RecordAudit& audit, const Program& program, Timestamp at) : audit_(audit), program_(program), at_(at) {}
+
+  std::string operator()(const InstanceStarted& record) const {
+    return audit_.state_.seq == 0 ? "" : "instance '" + record.id + "' starts twice";
+  }
+
+  std::string operator()(const StateChanged& record) const {
+    if (!may_follow(audit_.state_.state, record.to))
+      return fmt::format("the workflow goes from {} to {}", to_string(audit_.state_.state), to_string(record.to));
+    if (record.to == WorkflowState::timed_out && at_ < audit_.state_.deadline) return "the workflow times out early";
+    if (record.to == WorkflowState::completed && !audit_.running_.empty()) return "the workflow completes while steps run";
+    if (is_terminal(record.to) || record.to == WorkflowState::compensating) {
+      audit_.running_.clear();
+      audit_.open_.clear();
+    }
+    return "";
+  }
+
+  std::string operator()(const FrameOpened& record) const {
+    if (record.frame.value != audit_.last_frame_ + 1) return fmt::format("block {} follows block {}", record.frame.value, audit_.last_frame_);
+    if (record.owner != kNoRun && !audit_.running_.contains(record.owner)) return "a block opens in a step that does not run";
+    audit_.last_frame_ = record.frame.value;
+    audit_.open_.insert(record.frame);
+    return record.role == FrameRole::compensation ? undoing_begins(record.slot) : "";
+  }
+
+  std::string operator()(const FrameClosed& record) const {
+    return audit_.open_.erase(record.frame) == 1 ? "" : fmt::format("block {} closes, but is not open", record.frame.value);
+  }
+
+  std::string operator()(const StepStarted& record) const {
+    if (record.run.value != audit_.last_run_ + 1) return fmt::format("run {} follows run {}", record.run.value, audit_.last_run_);
+    for (const auto& [id, books] : audit_.running_)
+      if (books.frame == record.frame) return fmt::format("run {} starts while run {} of its block runs", record.run.value, id.value);
+    audit_.last_run_ = record.run.value;
+    Books& books = audit_.running_[record.run];
+    books.node = record.node;
+    books.frame = record.frame;
+    books.total_deadline = record.total_deadline;
+    return "";
+  }
+
+  std::string operator()(const AttemptStarted& record) const {
+    Books* books = find(record.run);
+    if (!books) return lost(record.run);
+    if (record.attempt != books->attempt + 1) return fmt::format("attempt {} follows attempt {}", record.attempt, books->attempt);
+    if (books->attempt > 0 && !books->faulted && books->state != StepState::retrying) return "an attempt follows one that has not failed";
+    if (books->state == StepState::retrying && at_ < books->due) return "a retry fires early";
+    books->attempt = record.attempt;
+    books->delivery = 0;
+    books->state = StepState::running;
+    books->due = kNever;
+    books->deadline = record.deadline;
+    books->faulted = false;
+    return "";
+  }
+
+  std::string operator()(const CallPlaced& record) const {
+    Books* books = find(record.run);
+    if (!books) return lost(record.run);
+    if (record.delivery != books->delivery + 1) return fmt::format("delivery {} follows delivery {}", record.delivery, books->delivery);
+    books->delivery = record.delivery;
+    return "";
+  }
+
+  std::string operator()(const StepWaiting& record) const {
+    Books* books = find(record.run);
+    if (!books) return lost(record.run);
+    if (!may_follow(books->state, StepState::waiting)) return transition(*books, StepState::waiting);
+    books->state = StepState::waiting;
+    books->due = record.due;
+    return "";
+  }
+
+  std::string operator()(const Noted& record) const { return find(record.run) ? "" : lost(record.run); }
+
+  std::string operator()(const StepRetrying& record) const {
+    Books* books = find(record.run);
+    if (!books) return lost(record.run);
+    if (!may_follow(books->state, StepState::retrying)) return transition(*books, StepState::retrying);
+    if (std::string early = too_early(*books, record.error); !early.empty()) return early;
+    books->state = StepState::retrying;
+    books->due = record.due;
+    return "";
+  }
+
+  std::string operator()(const StepFaulted& record) const {
+    Books* books = find(record.run);
+    if (!books) return lost(record.run);
+    if (std::string early = too_early(*books, record.error); !early.empty()) return early;
+    books->faulted = true;
+    books->state = StepState::running;
+    books->due = books->deadline = kNever;
+    return "";
+  }
+
+  std::string operator()(const StepSucceeded& record) const {
+    Books* books = find(record.run);
+    if (!books) return lost(record.run);
+    if (waits_still(*books)) return "a wait ends early";
+    books->state = StepState::running;
+    books->due = books->deadline = kNever;
+    return "";
+  }
+
+  std::string operator()(const StepSettled& record) const {
+    Books* books = find(record.run);
+    if (!books) return lost(record.run);
+    if (!is_settled(record.state) || !may_follow(books->state, record.state)) return transition(*books, record.state);
+    if (record.state == StepState::completed && waits_still(*books)) return "a wait ends early";
+    if (record.error && record.state == StepState::timed_out)
+      if (std::string early = too_early(*books, *record.error); !early.empty()) return early;
+    for (const auto& [id, other] : audit_.running_)
+      if (const Frame* frame = audit_.state_.frame(other.frame); frame && frame->owner == record.run)
+        return fmt::format("run {} settles before run {} inside it", record.run.value, id.value);
+    const Frame* around = audit_.state_.frame(books->frame);
+    const bool undoing = around && around->role == FrameRole::compensation;
+    if (record.state == StepState::completed && program_.node(books->node).compensate != kNoBlock && !undoing)
+      audit_.to_undo_.push_back(books->node);
+    for (const auto& [id, frame] : audit_.state_.frames)
+      if (frame.owner == record.run) audit_.open_.erase(id);
+    audit_.running_.erase(record.run);
+    return "";
+  }
+
+  std::string operator()(const StepSkipped&) const { return ""; }
+  std::string operator()(const SignalReceived&) const { return ""; }
+  std::string operator()(const SignalTaken& record) const {
+    return audit_.state_.signals.contains(record.name) ? "" : "a signal is taken that is not there: " + record.name;
+  }
+
+ private:
+  Books* find(RunId run) const {
+    const auto found = audit_.running_.find(run);
+    return found == audit_.running_.end() ? nullptr : &found->second;
+  }
+  static std::string lost(RunId run) { return fmt::format("something happens to run {}, which does not run", run.value); }
+  static std::string transition(const Books& books, StepState next) {
+    return fmt::format("a step goes from {} to {}", to_string(books.state), to_string(next));
+  }
+  bool waits_still(const Books& books) const {
+    return books.state == StepState::waiting && books.due != kNever && at_ < books.due;
+  }
+  /// An agent may say `timeout` too; the engine's own has no cause and comes from a time limit that has passed.
+  std::string too_early(const Books& books, const Error& error) const {
+    const bool own = error.is(code::timeout) && error.step == program_.node(books.node).step->id && !error.cause;
+    return own && at_ < books.deadline && at_ < books.total_deadline ? "a time limit passes early" : "";
+  }
+  std::string undoing_begins(std::uint32_t entry) const {
+    if (entry >= audit_.to_undo_.size()) return "something is undone that was not done";
+    for (const std::uint32_t before : audit_.undone_) {
+      if (before == entry) return fmt::format("entry {} is undone twice", entry);
+      const CompensationStrategy strategy = program_.definition().compensation_strategy;
+      if (strategy == CompensationStrategy::backward && before < entry) return "compensation does not go backward";
+      if (strategy == CompensationStrategy::forward && before > entry) return "compensation does not go forward";
+    }
+    audit_.undone_.push_back(entry);
+    return "";
+  }
+
+  RecordAudit& audit_;
+  const Program& program_;
+  const Timestamp at_;
+};
+
+std::string RecordAudit::next(const Program& program, const Record& record) {
+  if (state_.seq == 0 && !std::holds_alternative<InstanceStarted>(record.body)) return "the first record does not start an instance";
+  std::string wrong = std::visit(Checker(*this, program, record.at), record.body);
+  if (wrong.empty()) apply(program, state_, record);
+  return wrong;
+}
+
+std::string RecordAudit::end() const {
+  if (!is_terminal(state_.state)) return fmt::format("the instance is still {}", to_string(state_.state));
+  if (!running_.empty() || !state_.runs.empty() || !state_.frames.empty()) return "steps of an ended instance still run";
+  const bool undid = state_.state == WorkflowState::compensated;
+  for (const Undo& undo : state_.undo)
+    if (undid && undo.state != UndoState::done && state_.custom_undo != UndoState::done) return "a step was not undone: " + undo.path;
+  return "";
+}
+
+}  // namespace mapflow::sim

@@ -1,0 +1,53 @@
+// Somebody who starts an instance, sends it the signals it waits for, and repeats each request until it is acknowledged.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sim/generator.h"
+#include "sim/node.h"
+
+namespace mapflow::sim {
+
+class Client {
+ public:
+  struct Habits {
+    bool holds = false;    ///< pauses the instance once or twice
+    bool cancels = false;  ///< cancels or terminates it
+  };
+  /// `choose` gives a node that is up, or nullptr.
+  Client(World& world, Watcher& watcher, const Generated& plan, std::string id, Habits habits, std::function<Node*()> choose);
+
+  const std::string& id() const { return id_; }
+  void begin();
+  /// Everything it wanted was acknowledged or refused.
+  bool content() const { return open_ == 0; }
+  /// Brings a paused or suspended instance back: once, without waiting for success.
+  void resume();
+
+ private:
+  struct Wish {
+    engine::Demand demand;
+    bool done = false;
+    bool starts = false;
+  };
+  using WishPtr = std::shared_ptr<Wish>;
+
+  void wish(Duration from_now, engine::Demand demand);
+  void attempt(const WishPtr& wish);
+  void answered(const WishPtr& wish, const Result<Value>& value, bool posted);
+  void started();
+
+  World& world_;
+  Watcher& watcher_;
+  const Generated& plan_;
+  const std::string id_;
+  const Habits habits_;
+  const std::function<Node*()> choose_;
+  std::size_t open_ = 0;
+  std::map<std::string, std::uint32_t> acknowledged_;  ///< signals, by the instance's owner itself
+};
+
+}  // namespace mapflow::sim

@@ -1,0 +1,107 @@
+// The kinds that contain no steps: message, custom, transform, wait.
+#include "sim/interpreter.h"
+
+namespace mapflow::sim {
+
+namespace {
+
+const Value& field(const Step& step, std::string_view name) {
+  static const Value kNone;
+  const Value* found = step.fields.find(name);
+  return found ? *found : kNone;
+}
+
+}  // namespace
+
+std::string call_name(const std::string& path, std::uint32_t attempt, const Value& data) {
+  return path + " " + std::to_string(attempt) + " " + std::to_string(digest(data));
+}
+
+Outcome Interpreter::work(const Step& step, Place& place, const std::string& path, std::uint32_t number) {
+  const Value names = object({{"id", step.id}, {"path", path}, {"attempt", number}});
+  step_names_ = &names;
+  Outcome outcome;
+  if (step.type == "message" || step.type == "custom") outcome = call(step, place, path, number);
+  else if (step.type == "transform") outcome = transform(step, place);
+  else if (step.type == "wait") outcome = wait(step, place);
+  else if (step.type == "conditional") outcome = conditional(step, place, path);
+  else if (step.type == "parallel") outcome = parallel(step, place, path);
+  else if (step.type == "loop") outcome = loop(step, place, path);
+  else if (step.type == "sequence") {
+    Place inside{.outer = &place, .prefix = path + "/"};
+    outcome = block(step.branches.front().steps, inside);
+  } else {
+    ambiguous("no such kind: " + step.type);
+  }
+  step_names_ = nullptr;
+  if (!step.branches.empty()) {  // what its steps sent and set is no longer of interest
+    outcome.input = Value();
+    outcome.writes.clear();
+  }
+  return outcome;
+}
+
+Outcome Interpreter::call(const Step& step, const Place& place, const std::string& path, std::uint32_t number) {
+  const bool message = step.type == "message";
+  const auto data = render(field(step, message ? "data" : "input"), place);
+  if (!data) return Outcome::failed(data.error());
+  note(Fact::Kind::call, call_name(path, number, *data));
+  spend(std::chrono::milliseconds(200));
+  const Answer answer = scenario_.script.answer(step.id, path, number, *data);
+  const Value& waits = field(step, "wait_for_response");
+  const bool forgotten = message && waits.is_bool() && !waits.as_bool();
+  Outcome outcome = answer.silent() ? Outcome::hung()
+                    : answer.error  ? Outcome::failed(*answer.error)
+                                    : Outcome::done(forgotten ? Value() : *answer.value);
+  outcome.input = *data;
+  return outcome;
+}
+
+Outcome Interpreter::transform(const Step& step, const Place& place) {
+  if (const Value& assertions = field(step, "assert"); assertions.is_array()) {
+    for (const Value& each : assertions.as_array()) {
+      const auto is_so = holds(each.as_text(), place);
+      if (!is_so) return Outcome::failed(is_so.error());
+      if (!*is_so) return Outcome::failed(Error(code::invalid_input, "an assertion does not hold"));
+    }
+  }
+  // Each target sees those before it; they become the instance's once the step is completed.
+  const Value before = variables_;
+  Outcome outcome = Outcome::done(Value(Object{}));
+  if (const Value& targets = field(step, "transformations"); targets.is_object()) {
+    for (const auto& [target, source] : targets.as_object()) {
+      const std::string name(target.view());
+      if ((name.starts_with("round.") || name.starts_with("count.")) && doubted_.contains(name))
+        ambiguous("a counter goes on from where timing left it");
+      auto value = render(source, place);
+      if (!value) {
+        outcome = Outcome::failed(value.error());
+        break;
+      }
+      if (!variables_.set_path(target, *value)) ambiguous("a variable cannot be set");
+      outcome.value.set(target, *value);
+      outcome.writes.set(target, *std::move(value));
+    }
+  }
+  variables_ = before;
+  return outcome;
+}
+
+Outcome Interpreter::wait(const Step& step, const Place& place) {
+  if (const Value& duration = field(step, "duration"); !duration.is_null()) {
+    const auto span = duration.is_text() ? parse_duration(duration.as_text()) : duration_from_seconds(duration.as_double());
+    if (!span) return Outcome::failed(span.error());
+    spend(*span);
+    return Outcome::done(Value());
+  }
+  const auto name = render(field(step, "signal"), place);
+  if (!name) return Outcome::failed(name.error());
+  const auto sent = scenario_.script.signal_sent.find(step.id);
+  if (sent == scenario_.script.signal_sent.end() || !sent->second) return Outcome::hung();
+  const std::string text(name->as_text());
+  ++signals_[text];
+  spend(std::chrono::seconds(2));
+  return Outcome::done(scenario_.script.payload(text));
+}
+
+}  // namespace mapflow::sim

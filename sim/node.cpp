@@ -1,0 +1,124 @@
+#include "sim/node.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "engine/command.h"
+#include "engine/finished_instance.h"
+
+namespace mapflow::sim {
+
+using engine::Demand;
+
+void Node::boot() {
+  if (up()) return;
+  ++lives_;
+  World& world = plan_.world;
+  // Two clocks differ by less than the part of a lease that is left when it is renewed: beyond that nodes would take
+  // live partitions from each other for ever, and calls that outlast it would count as poison.
+  const Duration skew = plan_.skewed ? Duration(world.chance().between(-600'000, 600'000)) : Duration(0);
+  gone_ = std::make_shared<bool>(false);
+  clock_ = std::make_shared<WorldClock>(world, skew);
+  store_ = make_node_store(plan_.reach_store(), world, plan_.sabotage);
+  programs_ = std::make_shared<engine::ProgramCache>(plan_.kinds, *store_);
+  auto program = programs_->add(plan_.definition);
+  if (!program) return plan_.watcher.problem("the definition does not compile: " + program.error().to_string());
+  program_ = *std::move(program);
+
+  const Surroundings around{world, plan_.watcher, plan_.script, plan_.manners, gone_};
+  engine::MemberContext context;
+  context.node = name_;
+  context.ttl = plan_.ttl;
+  executors_ = {world.make_executor(skew)};
+  context.control = executors_.front();
+  for (std::uint64_t shards = 1 + world.chance().below(2); shards > 0; --shards) {
+    executors_.push_back(world.make_executor(skew));
+    context.executors.push_back(executors_.back());
+  }
+  context.clock = clock_;
+  context.random = std::make_shared<WorldRandom>(world.chance().fork(fmt::format("{} {}", name_, lives_)));
+  context.store = store_;
+  context.programs = programs_;
+  context.dispatch = {make_handlers(around), std::make_shared<engine::AgentPool>(make_agents(around), configured_agents(), engine::AgentContext{}),
+                      make_workers(around), std::make_shared<engine::Secrets>()};
+  if (plan_.say) context.log = [this](std::string_view, std::string_view line) { say(std::string(line)); };
+  context.options = plan_.options;
+  member_ = std::make_unique<engine::Member>(std::move(context));
+  say("up");
+  start();
+}
+
+void Node::start() {
+  member_->start([this, gone = gone_](Result<persistence::Partition> own) {
+    if (own || *gone) return;
+    say("no start: " + own.error().to_string());
+    plan_.world.after(std::chrono::milliseconds(100), [this, gone] {
+      if (!*gone) start();
+    });
+  });
+}
+
+void Node::crash() {
+  if (!up()) return;
+  say("crash");
+  *gone_ = true;
+  leaving_ = false;
+  store_->disconnect();
+  for (const auto& executor : std::exchange(executors_, {})) plan_.world.kill(executor);
+  member_.reset();
+  program_.reset();
+  programs_.reset();
+}
+
+void Node::freeze(Timestamp until) {
+  say("freeze");
+  for (const auto& executor : executors_) plan_.world.freeze(*executor, until);
+}
+
+void Node::leave(std::function<void()> left) {
+  say("leave");
+  leaving_ = true;
+  if (!up()) return left();  // it crashed a moment ago, and has nothing to give back
+  member_->stop([this, gone = gone_, left = std::move(left)] {
+    if (*gone) return;
+    // Not from within one of its own actions.
+    plan_.world.after(Duration(1), [this, gone, left] {
+      if (*gone) return;
+      crash();
+      left();
+    });
+  });
+}
+
+// --- requests -----------------------------------------------------------------------------------------------------
+
+void Node::ask(const std::string& id, Demand demand, Told told) {
+  const auto partition = engine::shared_partition_of(id, store_->shared_partitions());
+  engine::Request request{partition, id, demand, {}};
+  request.answer = [this, gone = gone_, id, demand = std::move(demand), told = std::move(told)](Result<Value> value) mutable {
+    const bool elsewhere = !value && (value.error().is(engine::reroute::not_owner) || value.error().is(engine::reroute::elsewhere) ||
+                                      value.error().is(code::not_found));
+    if (!elsewhere) return told(std::move(value), false);
+    plan_.world.after(std::chrono::microseconds(300), [this, gone, id, demand = std::move(demand), told = std::move(told),
+                                                       refused = std::move(value).error()]() mutable {
+      if (!*gone) ask_store(id, demand, refused, std::move(told));
+    });
+  };
+  member_->shard_of(partition).request(std::move(request));
+}
+
+void Node::ask_store(const std::string& id, const Demand& demand, const Error& refused, Told told) {
+  const auto row = store_->instance(id);
+  if (!row && !row.error().is(code::not_found)) return told(fail(row.error()), false);
+  if (row && row->finished) return told(engine::ask_finished(*row, demand, *programs_, clock_->now()), false);
+  if (refused.is(code::not_found)) return told(fail(refused), false);
+  const auto* start = std::get_if<engine::StartDemand>(&demand);
+  const bool with_definition = start && !store_->definition(start->program->hash());
+  const auto posted = store_->post(engine::shared_partition_of(id, store_->shared_partitions()),
+                                   engine::encode_command(id, demand, with_definition));
+  if (!posted) return told(fail(posted.error()), false);
+  told(Value(), true);
+}
+
+}  // namespace mapflow::sim

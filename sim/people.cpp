@@ -1,0 +1,106 @@
+#include "sim/people.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+namespace mapflow::sim {
+
+namespace {
+
+Duration time_taken(const Surroundings& around) {
+  Chance& chance = around.world.chance();
+  if (around.manners.late && chance.percent(8)) return Duration(chance.between(100'000, 8'000'000));
+  return Duration(chance.between(10, 20'000));
+}
+
+class ScriptedAgent final : public engine::Agent {
+ public:
+  explicit ScriptedAgent(const Surroundings& around) : around_(around), calls_(std::make_shared<Open>()) {}
+
+  void call(Envelope envelope, engine::AgentDone done) override {
+    around_.watcher.called(envelope);
+    const Answer answer = around_.script.answer(envelope.step, envelope.path, envelope.attempt, envelope.data);
+    const std::string id = envelope.id;
+    calls_->insert_or_assign(id, std::move(done));
+    if (!answer.silent()) answer_later(id, answer.value ? Result<Reply>(Reply{*answer.value, std::nullopt}) : fail(*answer.error));
+  }
+
+  void cancel(std::string_view envelope_id) override {
+    if (calls_->contains(std::string(envelope_id)))
+      answer_later(std::string(envelope_id), fail(code::cancelled, "given up"));
+  }
+
+ private:
+  using Open = std::map<std::string, engine::AgentDone>;
+
+  void answer_later(std::string id, Result<Reply> reply) {
+    around_.world.after(time_taken(around_), [calls = calls_, gone = around_.gone, id = std::move(id), reply = std::move(reply)]() mutable {
+      if (*gone) return;
+      auto call = calls->extract(id);
+      if (!call.empty()) call.mapped()(std::move(reply));
+    });
+  }
+
+  const Surroundings around_;
+  const std::shared_ptr<Open> calls_;  ///< by envelope id
+};
+
+class ScriptedAgents final : public engine::AgentFactory {
+ public:
+  explicit ScriptedAgents(const Surroundings& around) : around_(around) {}
+  Result<std::unique_ptr<engine::Agent>> make(const AgentConfig&, const engine::AgentContext&) override {
+    return std::make_unique<ScriptedAgent>(around_);
+  }
+  std::vector<std::string> transports() const override { return {"scripted"}; }
+
+ private:
+  const Surroundings around_;
+};
+
+class LaterWorkers final : public engine::Workers {
+ public:
+  explicit LaterWorkers(const Surroundings& around) : around_(around) {}
+  bool try_post(engine::Task& task) override {
+    if (around_.manners.busy && around_.world.chance().percent(30)) return false;
+    around_.world.after(time_taken(around_), [gone = around_.gone, task = std::move(task)]() mutable {
+      if (!*gone) task();
+    });
+    return true;
+  }
+
+ private:
+  const Surroundings around_;
+};
+
+}  // namespace
+
+std::shared_ptr<engine::AgentFactory> make_agents(const Surroundings& around) { return std::make_shared<ScriptedAgents>(around); }
+std::shared_ptr<engine::Workers> make_workers(const Surroundings& around) { return std::make_shared<LaterWorkers>(around); }
+
+std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& around) {
+  auto table = std::make_shared<engine::HandlerTable>();
+  const Handler scripted = [around](const StepInput& input) -> Result<Value> {
+    const Envelope& envelope = input.envelope;
+    around.watcher.called(envelope);
+    const Answer answer = around.script.answer(envelope.step, envelope.path, envelope.attempt, envelope.data);
+    if (answer.error) return fail(*answer.error);
+    return answer.value.value_or(Value());
+  };
+  table->set("quick", scripted, HandlerMode::immediate);
+  table->set("slow", scripted, HandlerMode::pooled);
+  return table;
+}
+
+std::vector<AgentConfig> configured_agents() {
+  std::vector<AgentConfig> agents;
+  for (const char* name : {"alpha", "beta", "gamma"}) {
+    AgentConfig config;
+    config.name = name;
+    config.transport = "scripted";
+    agents.push_back(std::move(config));
+  }
+  return agents;
+}
+
+}  // namespace mapflow::sim

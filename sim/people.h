@@ -1,0 +1,36 @@
+// Agents, handlers and workers of a simulated cluster: they do what the script says, some time later.
+#pragma once
+
+#include <memory>
+
+#include "engine/agent.h"
+#include "engine/handler.h"
+#include "engine/worker_pool.h"
+#include "sim/script.h"
+#include "sim/watcher.h"
+#include "sim/world.h"
+
+namespace mapflow::sim {
+
+/// How long agents and workers take.
+struct Manners {
+  bool late = false;  ///< now and then they take seconds
+  bool busy = false;  ///< now and then workers refuse
+};
+
+/// What one node calls. Once the node is gone, nobody answers it any more: `gone` is shared with whoever knows.
+struct Surroundings {
+  World& world;
+  Watcher& watcher;
+  const Script& script;
+  Manners manners;
+  std::shared_ptr<bool> gone;
+};
+
+std::shared_ptr<engine::AgentFactory> make_agents(const Surroundings& around);
+std::shared_ptr<engine::Workers> make_workers(const Surroundings& around);
+std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& around);
+/// The agents that every definition may use.
+std::vector<AgentConfig> configured_agents();
+
+}  // namespace mapflow::sim
