@@ -58,10 +58,11 @@ void ThreadExecutor::run() {
     }
     if (ready_.empty()) {
       waiting_ = true;
-      if (timed_.empty() || timed_.front().at == kNever)
+      const Timestamp next = timed_.empty() ? kNever : timed_.front().at;  // a copy: the heap changes while we wait
+      if (next == kNever)
         wake_.wait(lock);
       else
-        wake_.wait_until(lock, timed_.front().at);
+        wake_.wait_until(lock, next);
       waiting_ = false;
       continue;
     }
