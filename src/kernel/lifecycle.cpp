@@ -275,6 +275,8 @@ void Machine::attempt_failed(RunId id, Error error) {
       agenda_.push_back(Attend{id});
       return;
     case OnError::suspend:
+      // An instance that is being undone cannot be parked: nothing but its own compensations ends it.
+      if (state_.state == WorkflowState::compensating) return settle(id, failed, Value(), {}, std::move(error));
       emit(StepFaulted{id, error});
       if (state_.state == WorkflowState::running)
         emit(StateChanged{WorkflowState::suspended, "step '" + node.step->id + "' failed", std::move(error)});

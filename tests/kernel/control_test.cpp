@@ -122,6 +122,18 @@ TEST_CASE("a compensation that fails leaves the workflow failed with both errors
   CHECK(calls_to(driver, "undo_") == std::vector<std::string>{"2", "1"});
 }
 
+TEST_CASE("a compensation that would suspend on its error fails instead, so that the undoing comes to its end") {
+  Step undo = message("undo_a", "undo");
+  undo.on_error = OnError::suspend;
+  Driver driver(workflow({hooked(message("a", "echo", 1), "compensate", {undo}), message("b", "bad")}));
+  driver.agent("echo", echo);
+  for (const char* name : {"bad", "undo"})
+    driver.agent(name, [](const Envelope&) -> Result<Value> { return fail("broken", "no"); });
+  driver.start();
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::failed);
+}
+
 TEST_CASE("iterations and branches that were done are undone, with their own loop variable") {
   Step each = with(step("loop", "each", object({{"items", array({1, 2, 3})}})),
                    branch("body", {hooked(message("take", "maybe", "{{ item }}"), "compensate", {message("undo_take", "undo", "{{ item }}")})}));
