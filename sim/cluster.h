@@ -21,7 +21,7 @@ struct ClusterPlan {
 struct ClusterOutcome {
   std::uint64_t hash = 0;             ///< over everything that became durable, and how it ended
   std::vector<std::string> problems;  ///< empty: passed
-  std::uint64_t actions = 0, commits = 0, crashes = 0, lost_leases = 0;
+  std::uint64_t actions = 0, commits = 0, crashes = 0;
 };
 
 ClusterOutcome run_cluster(const ClusterPlan& plan);

@@ -67,7 +67,6 @@ class Watcher {
     std::uint64_t epoch = 0;
     std::string node;
     std::deque<Entry> log;
-    persistence::LogPosition cut;
   };
 
   bool take_log(PartitionBooks& books, const std::string& bytes, persistence::LogPosition position);
