@@ -15,9 +15,12 @@ void Reading::error(std::string_view code, Mark mark, std::string message, std::
 }
 
 void Reading::unknown_key(Node member, std::string_view where, std::span<const std::string_view> known) {
-  const std::vector<std::string> names(known.begin(), known.end());
+  // A guess looks at every known name; after so many findings nobody reads one.
+  constexpr std::size_t kMostGuesses = 200;
+  std::vector<std::string> names;
+  if (found_.size() < kMostGuesses) names.assign(known.begin(), known.end());
   std::string hint = did_you_mean(member.key(), names);
-  if (hint.empty() && names.size() <= 10) hint = fmt::format("known are {}", fmt::join(names, ", "));
+  if (hint.empty() && !names.empty() && names.size() <= 10) hint = fmt::format("known are {}", fmt::join(names, ", "));
   error(mf::unknown_key, member.key_mark(), fmt::format("unknown key '{}' in {}", member.key(), where), std::move(hint));
 }
 
