@@ -38,6 +38,8 @@ class Parser {
   const Expr* expression(bool with_condition = true);
   const Expr* conditional();
   const Expr* logical_or();
+  /// Operands of one precedence with `word` (and, or) between them.
+  const Expr* logic(std::string_view word, const Expr* (Parser::*operand)());
   const Expr* logical_and();
   const Expr* logical_not();
   const Expr* comparison();

@@ -45,35 +45,23 @@ const Expr* Parser::conditional() {
   return value;
 }
 
-const Expr* Parser::logical_or() {
-  const Expr* first = logical_and();
-  if (!now().is_name("or")) return first;
-  const std::uint32_t at = now().at;
-  std::vector<const Expr*> operands{first};
-  std::vector<Known> known;
-  while (skip_if_name("or")) {
-    asserted(operands.back(), false, known);
-    const std::size_t first_use = program_.uses.size();
-    operands.push_back(logical_and());
-    guard(known, first_use);
-  }
-  auto* made = program_.make<LogicExpr>(at, true, operands);
-  return finish(made, operands, true);
-}
+const Expr* Parser::logical_or() { return logic("or", &Parser::logical_and); }
+const Expr* Parser::logical_and() { return logic("and", &Parser::logical_not); }
 
-const Expr* Parser::logical_and() {
-  const Expr* first = logical_not();
-  if (!now().is_name("and")) return first;
+const Expr* Parser::logic(std::string_view word, const Expr* (Parser::*operand)()) {
+  const bool either = word == "or";
+  const Expr* first = (this->*operand)();
+  if (!now().is_name(word)) return first;
   const std::uint32_t at = now().at;
   std::vector<const Expr*> operands{first};
   std::vector<Known> known;
-  while (skip_if_name("and")) {
-    asserted(operands.back(), true, known);
+  while (skip_if_name(word)) {
+    asserted(operands.back(), !either, known);
     const std::size_t first_use = program_.uses.size();
-    operands.push_back(logical_not());
+    operands.push_back((this->*operand)());
     guard(known, first_use);
   }
-  auto* made = program_.make<LogicExpr>(at, false, operands);
+  auto* made = program_.make<LogicExpr>(at, either, operands);
   return finish(made, operands, true);
 }
 
