@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <deque>
 
+#include "jinja/workflow.h"
 #include "kernel/codec.h"
 #include "kernel/machine.h"
 #include "sim/audit.h"
@@ -37,7 +38,7 @@ class KernelRun {
  public:
   KernelRun(std::uint64_t seed, bool verbose)
       : chance_(mix(seed, "kernel")), weather_(chance_), kinds_(steps::make_registry()),
-        environment_(workflow_template_options()), world_(generate(seed)), verbose_(verbose) {}
+        environment_(jinja::workflow_environment()), world_(generate(seed)), verbose_(verbose) {}
 
   KernelOutcome run() {
     auto program = compile(world_.scenario.definition, "hash", *kinds_, environment_);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "builder/shape.h"
+#include "jinja/workflow.h"
 #include "value/json.h"
 
 namespace mapflow::builder {
@@ -45,7 +46,7 @@ std::optional<std::string> Reading::expression(Node node, std::string_view what,
   }
   const std::string expanded = expand_shorthand(node.text(), TextMode::as_expression);
   std::size_t skipped = 0;
-  const std::string_view bare = bare_expression(expanded, skipped);
+  const std::string_view bare = jinja::bare_expression(expanded, skipped);
   Mark begin = node.mark();
   if (begin.line && expanded.substr(0, skipped).find('\n') == std::string::npos) begin.column += static_cast<std::uint32_t>(skipped);
   if (bare.empty()) error(mf::missing, begin, fmt::format("'{}' is empty", what));
@@ -161,7 +162,7 @@ Value Reading::value(Node node, const std::string& path, TextMode mode, Places& 
     if (worth_noting(path)) note(places, path, node.mark());
     return node.scalar();
   }
-  if (worth_noting(path) || has_shorthand(node.text()) || has_template(node.text())) {
+  if (worth_noting(path) || has_shorthand(node.text()) || jinja::has_template(node.text())) {
     note_text(places, path, node, node.mark());
   }
   return has_shorthand(node.text()) ? Value(expand_shorthand(node.text(), mode)) : node.scalar();
@@ -190,27 +191,6 @@ Location place_in_text(const Places& places, std::string_view path, const Locati
   }
   at.column += std::max(inside.column, 1u) - 1;
   return at;
-}
-
-std::string_view bare_expression(std::string_view text, std::size_t& skipped) {
-  skipped = 0;
-  const auto trim = [&](std::string_view part) {
-    const auto first = part.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return std::string_view();
-    skipped += first;
-    return part.substr(first, part.find_last_not_of(" \t\r\n") - first + 1);
-  };
-  const std::string_view whole = trim(text);
-  if (!whole.starts_with("{{") || !whole.ends_with("}}") || whole.size() < 4) return whole;
-  std::string_view inner = whole.substr(2, whole.size() - 4);
-  if (inner.find("{{") != std::string_view::npos || inner.find("}}") != std::string_view::npos) return whole;
-  skipped += 2;
-  if (inner.starts_with('-') || inner.starts_with('+')) {  // {{- x -}}: whitespace control means nothing here
-    inner.remove_prefix(1);
-    ++skipped;
-  }
-  if (inner.ends_with('-') || inner.ends_with('+')) inner.remove_suffix(1);
-  return trim(inner);
 }
 
 }  // namespace mapflow::builder

@@ -65,10 +65,6 @@ class Reading {
 /// lie in one line have their layout noted beside their place (Reading::note_text), which is looked up in `places`.
 Location place_in_text(const Places& places, std::string_view path, const Location& origin, const Location& inside);
 
-/// The inside of a text that is exactly one `{{ … }}`, trimmed, and how many bytes were taken off in front. Any other
-/// text, trimmed.
-std::string_view bare_expression(std::string_view text, std::size_t& skipped);
-
 Block read_block(Reading& reading, Node node, std::string_view what);
 Step read_step(Reading& reading, Node node);
 std::optional<RetryPolicy> read_retry(Reading& reading, Node node);

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "builder/codes.h"
+#include "jinja/workflow.h"
 #include "value/schema.h"
 
 namespace mapflow::builder {
@@ -181,10 +182,10 @@ void check_field(const Step& step, const FieldSpec& spec, const Value& value, Di
       if (value.is_integer() && value.as_integer() < 0) error(mf::not_allowed, fmt::format("'{}' must be at least 0", spec.name));
       break;
     case FieldType::name:
-      if (has_template(value.as_text())) error(mf::not_allowed, fmt::format("'{}' is a plain text; a template cannot stand here", spec.name));
+      if (jinja::has_template(value.as_text())) error(mf::not_allowed, fmt::format("'{}' is a plain text; a template cannot stand here", spec.name));
       break;
     case FieldType::duration: {
-      if (value.is_text() && has_template(value.as_text())) break;
+      if (value.is_text() && jinja::has_template(value.as_text())) break;
       const auto span = value.is_text() ? parse_duration(value.as_text()) : duration_from_seconds(value.as_double());
       if (!span) error(mf::bad_duration, fmt::format("'{}': {}", spec.name, span.error().message),
                        "write seconds as a number, or a text like 250ms, 10s, 5m, 2h, 1d, PT5M");
@@ -234,12 +235,6 @@ bool is_usable_id(std::string_view id, bool allow_dots) {
     if (c == '.' && !allow_dots) return false;
   }
   return true;
-}
-
-bool has_template(std::string_view text) {
-  for (auto at = text.find('{'); at != std::string_view::npos && at + 1 < text.size(); at = text.find('{', at + 1))
-    if (text[at + 1] == '{' || text[at + 1] == '%' || text[at + 1] == '#') return true;
-  return false;
 }
 
 }  // namespace mapflow::builder

@@ -28,7 +28,4 @@ void check_json_schema(const Value& schema, const std::string& path, const std::
 /// step's may hold no dot either, because `results.a.b` could not be told apart.
 bool is_usable_id(std::string_view id, bool allow_dots);
 
-/// Whether a text holds Jinja2: `{{`, `{%` or `{#`.
-bool has_template(std::string_view text);
-
 }  // namespace mapflow::builder

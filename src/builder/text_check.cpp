@@ -8,6 +8,7 @@
 #include "builder/codes.h"
 #include "builder/reading.h"
 #include "builder/shape.h"
+#include "jinja/workflow.h"
 
 namespace mapflow::builder {
 
@@ -145,7 +146,7 @@ void TextCheck::field(std::uint32_t index, const FieldSpec& spec, const Value& v
 
 void TextCheck::value(Text& text, const Value& value) {
   if (value.is_text()) {
-    if (has_template(value.as_text())) template_text(text, value.as_text());
+    if (jinja::has_template(value.as_text())) template_text(text, value.as_text());
     return;
   }
   const std::size_t length = text.path.size();
@@ -180,7 +181,7 @@ void TextCheck::expression(const Text& text, const Value& value) {
   }
   if (!value.is_text()) return;
   std::size_t skipped = 0;
-  const std::string_view bare = bare_expression(value.as_text(), skipped);
+  const std::string_view bare = jinja::bare_expression(value.as_text(), skipped);
   if (bare.empty()) return;  // told by the shape check
   if (const auto brace = bare.find("{{"); brace != std::string_view::npos || bare.find("{%") != std::string_view::npos) {
     report(Severity::error, mf::text_in_expression, place(text, {"", 1, 1}), fmt::format("'{}' is an expression, not a text with templates in it", text.path),

@@ -12,21 +12,11 @@
 #include "builder/shape.h"
 #include "builder/step_index.h"
 #include "builder/text_check.h"
+#include "jinja/workflow.h"
 
 namespace mapflow::builder {
 
 namespace {
-
-jinja::Environment usual_environment() {
-  jinja::Options options;
-  options.undefined = jinja::Undefined::strict;
-  options.lookup = jinja::Lookup::data_first;
-  options.extension_do = true;
-  options.extension_loop_controls = true;
-  jinja::Environment environment(options);
-  jinja::add_workflow_filters(environment);
-  return environment;
-}
 
 /// A call from one workflow to another.
 struct Call {
@@ -87,7 +77,7 @@ class DefinitionCheck {
     if (schema->check) schema->check(step, found_);
     for (const FieldSpec& spec : schema->fields) {
       const Value* value = step.fields.find(spec.name);
-      if (!value || !value->is_text() || has_template(value->as_text())) continue;
+      if (!value || !value->is_text() || jinja::has_template(value->as_text())) continue;
       if (spec.meaning == FieldMeaning::agent) agent(step, spec, value->as_text());
       if (spec.meaning == FieldMeaning::workflow) workflow(entry, spec, value->as_text());
     }
@@ -218,7 +208,7 @@ class RecursionCheck {
 Diagnostics validate(std::span<const Definition> definitions, const KindCatalog& kinds, const Surroundings& around) {
   Diagnostics found;
   std::optional<jinja::Environment> usual;
-  if (!around.templates) usual.emplace(usual_environment());
+  if (!around.templates) usual.emplace(jinja::workflow_environment());
   const jinja::Environment& templates = around.templates ? *around.templates : *usual;
 
   KnownNames workflows;

@@ -5,8 +5,7 @@
 #include "cli/jinja_repl.h"
 #include "cli/template_error.h"
 #include "cli/verbs.h"
-#include "jinja/jinja.h"
-#include "kernel/templates.h"
+#include "jinja/workflow.h"
 #include "value/json.h"
 
 namespace mapflow::cli {
@@ -15,11 +14,7 @@ namespace {
 
 /// The language of workflows, or plain Jinja2's leniency with undefined names.
 jinja::Environment make_environment(bool lenient) {
-  jinja::Options options = kernel::workflow_template_options();
-  if (lenient) options.undefined = jinja::Undefined::lenient;
-  jinja::Environment environment(options);
-  jinja::add_workflow_filters(environment);
-  return environment;
+  return jinja::workflow_environment(lenient ? jinja::Undefined::lenient : jinja::Undefined::strict);
 }
 
 Result<Value> read_data(const std::string& path) { return path.empty() ? Result<Value>(Value(Object{})) : read_object(path); }

@@ -6,22 +6,13 @@
 
 #include "builder/printer.h"
 #include "builder/reader.h"
-#include "kernel/templates.h"
+#include "jinja/workflow.h"
 #include "value/json.h"
 
 namespace mapflow::engine {
-namespace {
-
-jinja::Environment make_environment() {
-  jinja::Environment environment(kernel::workflow_template_options());
-  jinja::add_workflow_filters(environment);
-  return environment;
-}
-
-}  // namespace
 
 ProgramCache::ProgramCache(const kernel::KindRegistry& kinds, persistence::Store& store)
-    : kinds_(kinds), store_(store), environment_(make_environment()) {}
+    : kinds_(kinds), store_(store), environment_(jinja::workflow_environment()) {}
 
 Status Startable::check_input(const Value& given) const {
   if (!given.is_null() && !given.is_object())

@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "kernel/templates.h"
+#include "jinja/workflow.h"
 
 namespace mapflow::engine {
 
-using kernel::kSecretMarker;
+using jinja::kSecretMarker;
 
 bool holds_secret(const Value& value) {
   switch (value.type()) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
+#include "jinja/workflow.h"
 #include "kernel/step_kind.h"
-#include "kernel/templates.h"
 
 namespace mapflow::kernel {
 
@@ -23,7 +23,7 @@ void collect_secrets(const Value& value, Value& secrets) {
       std::size_t end = at + kRoot.size();
       while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_')) ++end;
       const std::string_view name = text.substr(at + kRoot.size(), end - at - kRoot.size());
-      if (!name.empty()) secrets.set(name, secret_token(name));
+      if (!name.empty()) secrets.set(name, jinja::secret_token(name));
     }
   }
 }

@@ -25,12 +25,14 @@ const Frame* State::frame(FrameId wanted) const {
   return found == frames.end() ? nullptr : &found->second;
 }
 
+const Frame* State::around(const Frame& inner) const {
+  const Run* owner = run(inner.owner);
+  return owner ? frame(owner->frame) : nullptr;
+}
+
 FrameId State::results_scope(FrameId from) const {
-  for (const Frame* at = frame(from); at != nullptr;) {
+  for (const Frame* at = frame(from); at != nullptr; at = around(*at))
     if (at->scoped) return at->id;
-    const Run* owner = run(at->owner);
-    at = owner ? frame(owner->frame) : nullptr;
-  }
   return kNoFrame;
 }
 
@@ -322,12 +324,10 @@ class Applier {
     undo.execution = run.execution;
     if (const Value* data = run.input.find("data")) undo.input = *data;
     undo.result = record.result;
-    for (const Frame* at = state_.frame(run.frame); at != nullptr;) {
-      if (at->locals.is_object())
-        for (const auto& [name, value] : at->locals.as_object())
-          if (!undo.locals.find(name)) undo.locals.set(name, value);
-      const Run* owner = state_.run(at->owner);
-      at = owner ? state_.frame(owner->frame) : nullptr;
+    for (const Frame* at = state_.frame(run.frame); at != nullptr; at = state_.around(*at)) {
+      if (!at->locals.is_object()) continue;
+      for (const auto& [name, value] : at->locals.as_object())
+        if (!undo.locals.find(name)) undo.locals.set(name, value);
     }
     state_.undo.push_back(std::move(undo));
   }

@@ -178,6 +178,8 @@ struct State {
   Timestamp wake_at() const;
   const Run* run(RunId id) const;
   const Frame* frame(FrameId id) const;
+  /// The frame in which a frame's owner stands; nullptr for the instance's own frames.
+  const Frame* around(const Frame& inner) const;
   /// "fan/pack" or "each[3]/fetch", "pay/compensate": the chain of step ids down to this run.
   std::string path(const Program& program, RunId run) const;
   /// The same for a step that is, or would be, executed in `frame`.

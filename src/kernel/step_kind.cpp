@@ -1,6 +1,7 @@
 #include "kernel/step_kind.h"
 
 #include "base/ensure.h"
+#include "jinja/workflow.h"
 #include "kernel/turn.h"
 
 namespace mapflow::kernel {
@@ -72,6 +73,13 @@ void StepScope::finish(Value result, Writes writes) { machine_.finish(run_, std:
 void StepScope::skip() { machine_.settle(run_, StepState::skipped, Value(), {}, std::nullopt); }
 void StepScope::fail(Error error) { machine_.attempt_failed(run_, std::move(error)); }
 
+Error because_of(const Error& first, std::string message) {
+  Error error(first.code, std::move(message));
+  error.retryable = first.retryable;
+  error.cause = std::make_shared<const Error>(first);
+  return error;
+}
+
 // --- compiling fields ---------------------------------------------------------------------------------------------
 
 std::string SpecCompiler::text(std::string_view name, std::string_view otherwise) const {
@@ -90,7 +98,8 @@ bool SpecCompiler::boolean(std::string_view name, bool otherwise) const {
 }
 
 Result<jinja::Template> SpecCompiler::expression_text(std::string_view source, std::string_view place) const {
-  auto compiled = environment_.compile_expression(bare_expression(source), step_.place(place));
+  std::size_t skipped = 0;
+  auto compiled = environment_.compile_expression(jinja::bare_expression(source, skipped), step_.place(place));
   if (!compiled && compiled.error().step.empty()) compiled.error().step = step_.id;
   return compiled;
 }
@@ -127,7 +136,14 @@ Result<ValueTemplate> SpecCompiler::value_of(const Value& value, std::string_vie
 // --- what a kind does unless it says otherwise --------------------------------------------------------------------
 
 Result<BlockEnd> StepKind::on_block_end(StepScope&, const Frame& frame) const { return BlockEnd{frame.last, false}; }
-void StepKind::on_child(StepScope&) const {}
+
+void StepKind::on_child(StepScope& scope) const {
+  const Join& join = scope.run().join;
+  if (join.open() > 0) return;
+  if (join.failed > 0) return scope.fail(join.errors.front().second);
+  scope.finish(join.values.as_array().front());
+}
+
 void StepKind::on_reply(StepScope& scope, const Reply& reply) const { scope.finish(reply.result); }
 void StepKind::on_timer(StepScope& scope) const { scope.finish(Value()); }
 bool StepKind::on_timeout(StepScope&) const { return false; }

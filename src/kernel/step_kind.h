@@ -73,6 +73,9 @@ class StepScope {
   RunId run_;
 };
 
+/// The error of a step that failed because `first` happened inside it: same code, same retryability, `first` as cause.
+Error because_of(const Error& first, std::string message);
+
 /// What a kind makes of a block that came to its end.
 struct BlockEnd {
   std::optional<Value> value;  ///< collected in run().join.values; nullopt: not kept
@@ -115,7 +118,7 @@ class StepKind {
   /// A block ended well: what is it worth, and is that enough? Default: its last result; no.
   virtual Result<BlockEnd> on_block_end(StepScope& scope, const Frame& frame) const;
   /// Something about run().join may have changed. May be called more than once for the same state of things, so it
-  /// must decide from run() alone. Default: nothing.
+  /// must decide from run() alone. Default: as the one block it opened, so does the step.
   virtual void on_child(StepScope& scope) const;
   /// The call succeeded. Default: the reply's result is the step's.
   virtual void on_reply(StepScope& scope, const Reply& reply) const;

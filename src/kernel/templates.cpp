@@ -1,45 +1,11 @@
 #include "kernel/templates.h"
 
+#include "jinja/workflow.h"
 #include "kernel/program.h"
 #include "kernel/state.h"
 #include "model/message.h"
 
 namespace mapflow::kernel {
-
-std::string secret_token(std::string_view name) {
-  std::string token(kSecretMarker);
-  token += name;
-  token += kSecretMarker;
-  return token;
-}
-
-jinja::Options workflow_template_options() {
-  jinja::Options options;
-  options.undefined = jinja::Undefined::strict;
-  options.lookup = jinja::Lookup::data_first;
-  options.keep_trailing_newline = true;
-  options.extension_do = true;
-  options.extension_loop_controls = true;
-  options.opaque_marker = kSecretMarker;
-  return options;
-}
-
-bool has_template(std::string_view text) {
-  return text.find("{{") != std::string_view::npos || text.find("{%") != std::string_view::npos ||
-         text.find("{#") != std::string_view::npos;
-}
-
-std::string_view bare_expression(std::string_view text) {
-  const auto trimmed = [](std::string_view part) {
-    const auto first = part.find_first_not_of(" \t\r\n");
-    if (first == std::string_view::npos) return std::string_view();
-    return part.substr(first, part.find_last_not_of(" \t\r\n") - first + 1);
-  };
-  const std::string_view whole = trimmed(text);
-  if (!whole.starts_with("{{") || !whole.ends_with("}}") || whole.size() < 4) return text;
-  const std::string_view inner = whole.substr(2, whole.size() - 4);
-  return inner.find("{{") == std::string_view::npos && inner.find("}}") == std::string_view::npos ? inner : text;
-}
 
 // --- ValueTemplate ------------------------------------------------------------------------------------------------
 
@@ -61,7 +27,7 @@ Result<ValueTemplate> ValueTemplate::compile(const Value& value, const jinja::En
     };
   };
   bool constant = true;
-  if (value.is_text() && has_template(value.as_text())) {
+  if (value.is_text() && jinja::has_template(value.as_text())) {
     MAPFLOW_ASSIGN(node->text, environment.compile(value.as_text(), place("")));
     constant = false;
   } else if (value.is_array()) {
@@ -109,12 +75,8 @@ const Value* NameScope::keep(Value value) const { return &made_.emplace_back(std
 
 Value NameScope::visible_results() const {
   std::vector<const Value*> inner;  // innermost first
-  for (FrameId at = state_.results_scope(frame_); at != kNoFrame;) {
-    const Frame* frame = state_.frame(at);
-    inner.push_back(&frame->results);
-    const Run* owner = state_.run(frame->owner);
-    at = owner ? state_.results_scope(owner->frame) : kNoFrame;
-  }
+  for (const Frame* frame = state_.frame(frame_); frame != nullptr; frame = state_.around(*frame))
+    if (frame->scoped) inner.push_back(&frame->results);
   Value merged = state_.results;
   for (auto each = inner.rbegin(); each != inner.rend(); ++each) {
     if (!(*each)->is_object()) continue;
@@ -124,11 +86,8 @@ Value NameScope::visible_results() const {
 }
 
 const Value* NameScope::find(std::string_view name) const {
-  for (const Frame* frame = state_.frame(frame_); frame != nullptr;) {
+  for (const Frame* frame = state_.frame(frame_); frame != nullptr; frame = state_.around(*frame))
     if (const Value* local = frame->locals.find(name)) return local;
-    const Run* owner = state_.run(frame->owner);
-    frame = owner ? state_.frame(owner->frame) : nullptr;
-  }
   if (name == "results") {
     if (state_.results.is_object() && state_.results_scope(frame_) == kNoFrame) return &state_.results;
     return keep(visible_results());
@@ -162,11 +121,7 @@ std::vector<std::string> NameScope::names() const {
     if (!members.is_object()) return;
     for (const auto& [key, value] : members.as_object()) names.emplace_back(key.view());
   };
-  for (const Frame* frame = state_.frame(frame_); frame != nullptr;) {
-    add(frame->locals);
-    const Run* owner = state_.run(frame->owner);
-    frame = owner ? state_.frame(owner->frame) : nullptr;
-  }
+  for (const Frame* frame = state_.frame(frame_); frame != nullptr; frame = state_.around(*frame)) add(frame->locals);
   add(variables_ ? *variables_ : state_.variables);
   return names;
 }

@@ -18,15 +18,6 @@ namespace mapflow::kernel {
 struct State;
 class Program;
 
-/// Marks the text that stands for a secret until the dispatcher replaces it; a private-use code point, so that no
-/// honest text contains it by accident.
-inline constexpr std::string_view kSecretMarker = "\xEF\xBF\xB9";  // U+FFF9
-/// The text that stands for secret `name`: marker, name, marker.
-std::string secret_token(std::string_view name);
-
-/// The options of every template in a workflow: strict, data-first, secrets opaque.
-jinja::Options workflow_template_options();
-
 /// JSON in which any text may be a template, compiled.
 class ValueTemplate {
  public:
@@ -43,11 +34,6 @@ class ValueTemplate {
   Value fixed_;                        // the value, when node_ is null
   std::shared_ptr<const Node> node_;
 };
-
-/// Whether a text holds a template at all.
-bool has_template(std::string_view text);
-/// Strips one enclosing `{{ … }}`, when the text is exactly that; else gives it back as it is.
-std::string_view bare_expression(std::string_view text);
 
 /// The names seen where a step stands: names of the blocks around it, then `results errors workflow instance step
 /// secrets`, then the instance's variables.

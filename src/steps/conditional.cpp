@@ -55,13 +55,6 @@ class Conditional final : public kernel::StepKind {
     scope.skip();
   }
 
-  void on_child(kernel::StepScope& scope) const override {
-    const kernel::Join& join = scope.run().join;
-    if (join.open() > 0) return;
-    if (join.failed > 0) return scope.fail(join.errors.front().second);
-    scope.finish(join.values.as_array().front());
-  }
-
  private:
   static KindSchema describe() {
     KindSchema schema;

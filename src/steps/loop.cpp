@@ -184,10 +184,7 @@ class Loop final : public kernel::StepKind {
     const auto& [slot, first] = join.errors.front();
     std::string message = "iteration " + std::to_string(slot) + " failed: " + first.message;
     if (join.errors.size() > 1) message += " (and " + std::to_string(join.errors.size() - 1) + " more)";
-    Error error(first.code, std::move(message));
-    error.retryable = first.retryable;
-    error.cause = std::make_shared<const Error>(first);
-    return error;
+    return kernel::because_of(first, std::move(message));
   }
 
   static void check(const Step& step, Diagnostics& found) {

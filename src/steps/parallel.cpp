@@ -15,6 +15,11 @@ struct ParallelSpec final : kernel::StepSpec {
   std::uint32_t window = 0;  // branches at once
 };
 
+/// What the result calls a branch: its name, or the id of its one step.
+const std::string& name_of(const Branch& branch) {
+  return !branch.name.empty() || branch.steps.empty() ? branch.name : branch.steps.front().id;
+}
+
 class Parallel final : public kernel::StepKind {
  public:
   const KindSchema& schema() const override {
@@ -25,7 +30,7 @@ class Parallel final : public kernel::StepKind {
   Result<std::unique_ptr<const kernel::StepSpec>> compile(const kernel::SpecCompiler& compiler) const override {
     auto spec = std::make_unique<ParallelSpec>();
     for (const Branch& branch : compiler.step().branches) {
-      spec->names.push_back(!branch.name.empty() ? branch.name : branch.steps.empty() ? "" : branch.steps.front().id);
+      spec->names.push_back(name_of(branch));
     }
     const auto branches = static_cast<std::uint32_t>(spec->names.size());
     const std::string strategy = compiler.text("wait_strategy", "all");
@@ -116,28 +121,19 @@ class Parallel final : public kernel::StepKind {
   static Error combined_error(const kernel::StepScope& scope) {
     const auto& errors = scope.run().join.errors;
     const Error& first = errors.front().second;
-    if (errors.size() == 1) {
-      Error error(first.code,
-                  "branch '" + scope.spec<ParallelSpec>().names[errors.front().first] + "' failed: " + first.message);
-      error.retryable = first.retryable;
-      error.cause = std::make_shared<const Error>(first);
-      return error;
-    }
+    const auto& names = scope.spec<ParallelSpec>().names;
+    if (errors.size() == 1)
+      return kernel::because_of(first, "branch '" + names[errors.front().first] + "' failed: " + first.message);
     std::string message = std::to_string(errors.size()) + " branches failed";
     for (const auto& [slot, each] : errors)
-      message += (&each == &first ? ": '" : "; '") + scope.spec<ParallelSpec>().names[slot] + "': " + each.message;
-    Error error(first.code, std::move(message));
-    error.retryable = first.retryable;
-    error.cause = std::make_shared<const Error>(first);
-    return error;
+      message += (&each == &first ? ": '" : "; '") + names[slot] + "': " + each.message;
+    return kernel::because_of(first, std::move(message));
   }
 
   static void check(const Step& step, Diagnostics& found) {
     std::vector<std::string> names;
     for (const Branch& branch : step.branches) {
-      const std::string& name = !branch.name.empty()   ? branch.name
-                                : branch.steps.empty() ? branch.name
-                                                       : branch.steps.front().id;
+      const std::string& name = name_of(branch);
       if (std::ranges::find(names, name) != names.end())
         found.push_back({.code = "MF0211", .where = branch.where, .message = "two branches are called '" + name + "'"});
       names.push_back(name);

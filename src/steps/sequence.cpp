@@ -18,13 +18,6 @@ class Sequence final : public kernel::StepKind {
 
   void enter(kernel::StepScope& scope) const override { scope.open(0, 0); }
 
-  void on_child(kernel::StepScope& scope) const override {
-    const kernel::Join& join = scope.run().join;
-    if (join.open() > 0) return;
-    if (join.failed > 0) return scope.fail(join.errors.front().second);
-    scope.finish(join.values.as_array().front());
-  }
-
  private:
   static KindSchema describe() {
     KindSchema schema;

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "kernel/templates.h"
+#include "jinja/workflow.h"
 #include "value/json.h"
 
 namespace mapflow::testing {
@@ -57,7 +57,7 @@ Definition workflow(Block steps) {
 
 std::string fingerprint(const kernel::State& state) { return kernel::encode_state(state); }
 
-Driver::Driver(Definition definition) : kinds_(steps::make_registry()), environment_(kernel::workflow_template_options()) {
+Driver::Driver(Definition definition) : kinds_(steps::make_registry()), environment_(jinja::workflow_environment()) {
   auto compiled = kernel::compile(std::move(definition), "hash", *kinds_, environment_);
   INFO("compiling: " << (compiled ? "" : compiled.error().to_string()));
   REQUIRE(compiled.has_value());

@@ -85,6 +85,16 @@ TEST_CASE("a conditional takes the branch its condition says, or is skipped") {
   CHECK(driver.state.settled.back().state == StepState::skipped);
 }
 
+TEST_CASE("a condition may stand in braces, with whitespace control too, whoever made the definition") {
+  for (const char* written : {"x > 5", " {{ x > 5 }} ", "{{- x > 5 -}}"}) {
+    CAPTURE(written);
+    Driver driver(workflow({with(step("conditional", "pick", object({{"condition", written}})), branch("if_true", {transform("t", "seen", true)}))}));
+    driver.start(object({{"x", 9}}));
+    driver.run();
+    CHECK(driver.variable("seen") != nullptr);
+  }
+}
+
 TEST_CASE("a parallel runs its branches side by side and is worth an object by branch") {
   Step fan = step("parallel", "fan");
   fan = with(with(fan, branch("steps", {message("m1", "echo", 1), message("m2", "echo", 2)}, "left")), branch("steps", {message("m3", "echo", 3)}));
