@@ -23,7 +23,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these inside its own standard library on correct code (GCC bugs 105329, 105562, 106247).
   add_compile_options(-Wshadow=local -Wno-restrict -Wno-maybe-uninitialized -Wno-missing-field-initializers)
 else()
-  add_compile_options(-Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
+  # The deprecated function is libstdc++ 12's own, inside its std::stable_sort.
+  add_compile_options(-Wno-missing-field-initializers -Wno-missing-designated-field-initializers -Wno-deprecated-declarations)
 endif()
 if(MAPFLOW_SANITIZE)
   add_compile_options(-fsanitize=${MAPFLOW_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -76,11 +76,14 @@ class NetworkStore final : public NodeStore, public std::enable_shared_from_this
     queue_.pop_front();
     if (sabotage_ != Sabotage::none && spoil(sent)) return;
     const Partition partition = sent.commit.lease.partition;
-    inner_->commit(std::move(sent.commit),
-                   [self = shared_from_this(), partition, done = std::move(sent.done)](Result<LogPosition> position) mutable {
-                     if (position) self->last_[partition] = *position;
-                     if (self->connected_) done(std::move(position));
-                   });
+    // Weak: a commit that the store still holds when the run is given up must not keep the store alive.
+    inner_->commit(std::move(sent.commit), [sender = weak_from_this(), partition, done = std::move(sent.done)](
+                                               Result<LogPosition> position) mutable {
+      const auto self = sender.lock();
+      if (!self) return;
+      if (position) self->last_[partition] = *position;
+      if (self->connected_) done(std::move(position));
+    });
   }
 
   /// True: the commit is dealt with.

@@ -106,7 +106,9 @@ Cell upper_text(Vm& vm, Cell cell) {
 std::size_t find_in(Vm& vm, std::string_view text, std::string_view wanted, std::size_t from) {
   if (from > text.size()) return std::string_view::npos;
   if (wanted.empty()) return from;
-  const void* found = ::memmem(text.data() + from, text.size() - from, wanted.data(), wanted.size());
+  const char* const begin = text.data() + from;
+  const void* found = wanted.size() == 1 ? std::memchr(begin, wanted.front(), text.size() - from)
+                                         : ::memmem(begin, text.size() - from, wanted.data(), wanted.size());
   const std::size_t at =
       found ? static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) : std::string_view::npos;
   vm.tick((std::min(at, text.size()) - from) / 32);

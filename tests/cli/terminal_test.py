@@ -169,7 +169,7 @@ class Calculator(ProcessTest):
         terminal.type("nmae\n")
         terminal.wait_for("error: [^>]*>>> ")  # what is typed before the prompt is there is not for the editor
         terminal.type("\x04")
-        self.assertEqual(terminal.exit_code(), 0)
+        self.assertEqual(terminal.exit_code(), 0, terminal.plain())
         with open(self.path(".local/state/mapflow/jinja_history"), encoding="utf-8") as history:
             self.assertIn("sum", history.read())
 

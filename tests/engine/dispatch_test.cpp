@@ -4,6 +4,7 @@
 #include <deque>
 #include <stdexcept>
 
+#include "engine/program_cache.h"
 #include "engine/world.h"
 
 using namespace mapflow;
@@ -204,7 +205,11 @@ TEST_CASE("what the workers have no room for waits its turn, and nothing is lost
   const auto mailbox = std::make_shared<engine::Mailbox>(time.make_executor());
   engine::Dispatcher dispatcher({handlers, nullptr, workers, nullptr}, time.clock(), mailbox, {});
 
-  const engine::Instance instance;
+  World world;
+  const auto kinds = steps::make_registry();
+  engine::ProgramCache programs(*kinds, *world.store);
+  engine::Instance instance;
+  instance.program = programs.add(definition("id: it\nsteps:\n  - " + std::string(kCustom))).value();
   std::vector<engine::Work> ready;
   for (int i = 0; i < 5; ++i) {
     kernel::PlaceCall call;
