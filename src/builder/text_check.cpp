@@ -140,6 +140,7 @@ void TextCheck::field(std::uint32_t index, const FieldSpec& spec, const Value& v
     case FieldType::value:
     case FieldType::object:
     case FieldType::duration: return this->value(text, value);
+    case FieldType::names: return spec.meaning == FieldMeaning::sources ? sources(text, value) : void();
     default: return;
   }
 }
@@ -246,6 +247,15 @@ void TextCheck::result(const Text& text, const jinja::Reference& reference) {
     case ResultAccess::possible: break;
   }
   report(Severity::error, mf::not_yet_run, where, std::move(message), std::move(hint));
+}
+
+void TextCheck::sources(Text& text, const Value& value) {
+  if (!value.is_array()) return;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const Value& each = value.as_array()[i];
+    text.path = fmt::format("{}.{}", text.field->name, i);
+    if (each.is_text()) result(text, {.name = "results", .path = {std::string(root_of(each.as_text()))}, .where = {"", 1, 1}});
+  }
 }
 
 void TextCheck::member_of_built_in(const Text& text, const jinja::Reference& reference) {

@@ -42,6 +42,7 @@ class TextCheck {
   void check(const Text& text, const jinja::Template& compiled);
   void reference(const Text& text, const jinja::Reference& reference);
   void result(const Text& text, const jinja::Reference& reference);
+  void sources(Text& text, const Value& value);
   void member_of_built_in(const Text& text, const jinja::Reference& reference);
   void variable(const Text& text, const jinja::Reference& reference);
   void constant(const Text& text, const Value& value);

@@ -134,6 +134,13 @@ class Describer {
     put_error(record.error);
   }
 
+  void operator()(const VariablesUpdated& record) {
+    type("variables.updated");
+    Value variables(Object{});
+    for (const auto& [name, value] : record.writes) variables.set(name, value);
+    put("variables", variables);
+  }
+
   void operator()(const SignalReceived& record) {
     type("signal.received");
     put("signal", record.name);

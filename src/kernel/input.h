@@ -46,8 +46,18 @@ struct Pause { std::string reason; };
 struct Resume {};
 struct Cancel { std::string reason; };
 struct Terminate { std::string reason; };
+/// Tries a step again that suspended the instance, or that waits for its next attempt. `step`: its path, or its id
+/// where only one such step is alive; empty: every step that suspended the instance.
+struct Retry { std::string step; };
+/// Gives a living step up as skipped, with this result. `step` as for Retry.
+struct Skip {
+  std::string step;
+  Value result;
+};
+/// Sets variables, by dotted name, of a paused or suspended instance.
+struct Update { Value variables; };
 
-using Input = std::variant<Start, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate>;
+using Input = std::variant<Start, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update>;
 
 // --- effects ------------------------------------------------------------------------------------------------------
 

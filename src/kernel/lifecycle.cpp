@@ -60,7 +60,8 @@ void Machine::close_frame(const Frame& frame) {
       return end_unhappily(*frame.error, WorkflowState::failed);
     case FrameRole::branch: return close_branch(frame);
     case FrameRole::on_error:
-    case FrameRole::on_success: return close_hook(frame);
+    case FrameRole::on_success:
+    case FrameRole::fallback: return close_hook(frame);
     case FrameRole::compensation:
     case FrameRole::custom_compensation:
       emit(FrameClosed{frame.id, !frame.error, false, false, Value(), frame.error});
@@ -93,10 +94,12 @@ void Machine::close_hook(const Frame& frame) {
   if (frame.error) {
     Error error = *frame.error;
     if (!error.cause && owner.error) error.cause = std::make_shared<const Error>(*owner.error);
+    if (frame.role == FrameRole::fallback) return give_up(owner.id, std::move(error));
     return settle(owner.id, StepState::failed, Value(), {}, std::move(error));
   }
   if (frame.role == FrameRole::on_success) return settle(owner.id, StepState::completed, owner.result, owner.writes, std::nullopt);
   const Value result = frame.last;
+  if (frame.role == FrameRole::fallback) return finish(owner.id, result, {});
   auto writes = complete_writes(node(owner), result, {});
   if (!writes) return settle(owner.id, StepState::failed, Value(), {}, located(owner, writes.error()));
   settle(owner.id, StepState::completed, result, *std::move(writes), owner.error);
@@ -126,6 +129,7 @@ void Machine::carry_out(const Attend& item) {
   switch (run->phase) {
     case Phase::parked: return;
     case Phase::handling: return open_hook(node.on_error, FrameRole::on_error, object({{"error", to_value(*run->error)}}));
+    case Phase::falling_back: return open_hook(node.fallback, FrameRole::fallback, object({{"error", to_value(*run->error)}}));
     case Phase::succeeded: return open_hook(node.on_success, FrameRole::on_success, object({{"result", run->result}}));
     case Phase::working: return attend_working(*run);
   }
@@ -136,8 +140,8 @@ void Machine::attend_working(const Run& run) {
   const StepNode& node = this->node(run);
   if (run.attempt == 0) return begin_attempt(run.id);
   if (run.state == StepState::waiting) {
-    if (!run.signal.empty() && state_.signals.contains(run.signal)) node.kind->on_signal(scope);
-    return;
+    if (!run.signal.empty() && state_.signals.contains(run.signal)) return node.kind->on_signal(scope);
+    return node.kind->on_change(scope);
   }
   if (run.state != StepState::running || run.delivery > 0) return;
   if (run.join.opened == 0) return node.kind->enter(scope);  // it was cut off between its attempt's start and its first deed
@@ -255,6 +259,11 @@ void Machine::attempt_failed(RunId id, Error error) {
   error = located(run, std::move(error));
   cancel_below(id, error.is(code::timeout) ? "their parent's time is up" : "their parent failed");
 
+  if (error.is(code::circuit_open) && node.fallback != kNoBlock && run.phase == Phase::working) {
+    emit(StepFaulted{id, std::move(error), Phase::falling_back});
+    agenda_.push_back(Attend{id});
+    return;
+  }
   const std::optional<RetryPolicy>& policy = node.step->retry;
   if (policy && should_retry(*policy, error, run.attempt)) {
     const double drawn = chance((static_cast<std::uint64_t>(id.value) << 32) + run.attempt);
@@ -265,19 +274,26 @@ void Machine::attempt_failed(RunId id, Error error) {
       return;
     }
   }
+  give_up(id, std::move(error));
+}
+
+/// The step will not be tried again: its `on_error` says what that means. What was below it is cancelled already.
+void Machine::give_up(RunId id, Error error) {
+  const Run& run = this->run(id);
+  const StepNode& node = this->node(run);
   const StepState failed = error.is(code::timeout) && std::min(run.deadline, run.total_deadline) <= now_ ? StepState::timed_out
                                                                                                       : StepState::failed;
   switch (node.step->on_error) {
     case OnError::fail: return settle(id, failed, Value(), {}, std::move(error));
     case OnError::proceed: return settle(id, failed, Value(), {}, std::move(error), /*tolerated=*/true);
     case OnError::handle:
-      emit(StepFaulted{id, std::move(error)});
+      emit(StepFaulted{id, std::move(error), Phase::handling});
       agenda_.push_back(Attend{id});
       return;
     case OnError::suspend:
       // An instance that is being undone cannot be parked: nothing but its own compensations ends it.
       if (state_.state == WorkflowState::compensating) return settle(id, failed, Value(), {}, std::move(error));
-      emit(StepFaulted{id, error});
+      emit(StepFaulted{id, error, Phase::parked});
       if (state_.state == WorkflowState::running)
         emit(StateChanged{WorkflowState::suspended, "step '" + node.step->id + "' failed", std::move(error)});
       return;
@@ -289,6 +305,13 @@ void Machine::settle(RunId id, StepState state, Value result, StepScope::Writes 
   const FrameId frame = run(id).frame;
   emit(StepSettled{id, state, tolerated, std::move(result), std::move(writes), std::move(error)});
   if (state != StepState::cancelled) agenda_.push_back(Advance{frame});
+  if (program_.watches()) tell_of_change();
+}
+
+/// Whatever sleeps until something holds looks again.
+void Machine::tell_of_change() {
+  for (const auto& [id, run] : state_.runs)
+    if (run.state == StepState::waiting && node(run).spec->watches()) agenda_.push_back(Attend{id});
 }
 
 void Machine::time_out(RunId id) {

@@ -100,45 +100,6 @@ void Machine::on(const Signal& signal) {
     if (run.signal == signal.name) agenda_.push_back(Attend{id});
 }
 
-void Machine::on(const Pause& pause) {
-  if (state_.state == WorkflowState::paused) return;
-  if (!may_follow(state_.state, WorkflowState::paused)) return refuse("pause");
-  emit(StateChanged{WorkflowState::paused, pause.reason, std::nullopt});
-}
-
-void Machine::on(const Resume&) {
-  if (state_.state == WorkflowState::running) return;
-  if (state_.state != WorkflowState::paused && state_.state != WorkflowState::suspended) return refuse("resume");
-  emit(StateChanged{WorkflowState::running, "resumed", std::nullopt});
-  std::vector<RunId> parked;
-  for (const auto& [id, run] : state_.runs)
-    if (run.phase == Phase::parked) parked.push_back(id);
-  for (const RunId id : parked) begin_attempt(id);  // to resume what a failed step suspended is to try it again
-  attend_everything();
-  fire_timers();
-}
-
-void Machine::on(const Cancel& cancel) {
-  const auto now = state_.state;
-  if (now == WorkflowState::cancelled || now == WorkflowState::compensating) return;
-  if (is_terminal(now)) return refuse("cancel");
-  end_unhappily(Error(code::cancelled, cancel.reason.empty() ? "cancelled on request" : cancel.reason),
-                WorkflowState::cancelled);
-}
-
-void Machine::on(const Terminate& terminate) {
-  if (state_.state == WorkflowState::cancelled) return;
-  if (is_terminal(state_.state)) return refuse("terminate");
-  cancel_everything("terminated");
-  const std::string why = terminate.reason.empty() ? "terminated on request" : "terminated: " + terminate.reason;
-  emit(StateChanged{WorkflowState::cancelled, "terminated", Error(code::cancelled, why)});
-}
-
-void Machine::refuse(std::string_view what) {
-  commit_.refused = Error(code::invalid_state, "cannot " + std::string(what) + " instance '" + state_.id + "': it is " +
-                                                   std::string(to_string(state_.state)));
-}
-
 // --- time ---------------------------------------------------------------------------------------------------------
 
 void Machine::fire_timers() {

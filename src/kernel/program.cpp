@@ -74,6 +74,7 @@ class Compiler {
     }
     const SpecCompiler compiler(environment_, source);
     MAPFLOW_ASSIGN(node.spec, node.kind->compile(compiler));
+    program_->watches_ = program_->watches_ || node.spec->watches();
     if (!source.when.empty()) {
       MAPFLOW_ASSIGN(node.when, compiler.expression_text(source.when, "when"));
     }
@@ -87,6 +88,7 @@ class Compiler {
       if (hook.role == "on_error") node.on_error = inner;
       if (hook.role == "on_success") node.on_success = inner;
       if (hook.role == "compensate") node.compensate = inner;
+      if (hook.role == "fallback") node.fallback = inner;
     }
     program_->nodes_[index.value] = std::move(node);
     return index;

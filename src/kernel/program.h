@@ -22,6 +22,8 @@ class KindRegistry;
 /// What a kind made of a step's fields, once, while compiling.
 struct StepSpec {
   virtual ~StepSpec() = default;
+  /// Whether a step that sleeps wants to hear of every change of variables and results (StepKind::on_change).
+  virtual bool watches() const { return false; }
 };
 
 struct BlockNode {
@@ -38,6 +40,7 @@ struct StepNode {
   BlockIndex on_error = kNoBlock;
   BlockIndex on_success = kNoBlock;
   BlockIndex compensate = kNoBlock;
+  BlockIndex fallback = kNoBlock;
 };
 
 class Program {
@@ -51,6 +54,8 @@ class Program {
   BlockIndex main() const { return main_; }
   /// `secrets` as templates see it: the opaque token of every secret that the definition names.
   const Value& secrets() const { return secrets_; }
+  /// Whether any step does.
+  bool watches() const { return watches_; }
   BlockIndex compensation() const { return compensation_; }  ///< kNoBlock unless the strategy is custom
 
  private:
@@ -61,6 +66,7 @@ class Program {
   std::vector<StepNode> nodes_;
   std::vector<BlockNode> blocks_;
   BlockIndex main_, compensation_ = kNoBlock;
+  bool watches_ = false;
 };
 
 /// Compiles a definition that the validator has found sound. `hash` is its content hash; `environment` compiles its

@@ -29,6 +29,16 @@ enum class FrameRole : std::uint8_t {
   on_success,
   compensation,  ///< undoes one completed step
   custom_compensation,  ///< the workflow's compensation_steps
+  fallback,      ///< instead of a call to an agent whose circuit is open
+};
+
+/// Where a run stands between its own work and its hooks.
+enum class Phase : std::uint8_t {
+  working,
+  handling,      ///< its `on_error` steps run
+  succeeded,     ///< its `on_success` steps run
+  parked,        ///< a person decides
+  falling_back,  ///< its `fallback` steps run
 };
 
 struct InstanceStarted {
@@ -131,11 +141,12 @@ struct StepRetrying {
   template <class A> void fields(A& a) { a("run", run); a("due", due); a("error", error); }
 };
 
-/// The step's own work failed for good and its `on_error` steps, or a person, decide what becomes of it.
+/// The step's own work failed for good and its hooks, or a person, decide what becomes of it.
 struct StepFaulted {
   RunId run;
   Error error;
-  template <class A> void fields(A& a) { a("run", run); a("error", error); }
+  Phase phase = Phase::handling;  ///< handling, parked or falling_back
+  template <class A> void fields(A& a) { a("run", run); a("error", error); a("phase", phase); }
 };
 
 /// The step's own work is done and its `on_success` steps run before it settles.
@@ -178,9 +189,15 @@ struct SignalTaken {
   template <class A> void fields(A& a) { a("run", run); a("name", name); }
 };
 
+/// A person set variables, by dotted name.
+struct VariablesUpdated {
+  std::vector<std::pair<std::string, Value>> writes;
+  template <class A> void fields(A& a) { a("writes", writes); }
+};
+
 using RecordBody = std::variant<InstanceStarted, StateChanged, FrameOpened, FrameClosed, StepStarted, AttemptStarted,
                                 CallPlaced, StepWaiting, Noted, StepRetrying, StepFaulted, StepSucceeded, StepSettled,
-                                StepSkipped, SignalReceived, SignalTaken>;
+                                StepSkipped, SignalReceived, SignalTaken, VariablesUpdated>;
 
 struct Record {
   Timestamp at;

@@ -47,6 +47,7 @@ std::string path_prefix(const Program& program, const State& state, const Frame&
   std::string prefix = state.path(program, owner->id);
   if (frame.role == FrameRole::on_error) return prefix + "/on_error/";
   if (frame.role == FrameRole::on_success) return prefix + "/on_success/";
+  if (frame.role == FrameRole::fallback) return prefix + "/fallback/";
   if (frame.scoped) prefix += "[" + std::to_string(frame.slot) + "]";
   return prefix + "/";
 }
@@ -228,7 +229,7 @@ class Applier {
     Run& run = this->run(record.run);
     run.state = StepState::running;
     run.error = record.error;
-    run.phase = program_.node(run.node).on_error != kNoBlock ? Phase::handling : Phase::parked;
+    run.phase = record.phase;
     run.delivery = 0;
     run.signal.clear();
     drop_frames(run);
@@ -253,10 +254,7 @@ class Applier {
     const bool completed = record.state == StepState::completed;
     std::string path = state_.path(program_, run.id);
 
-    for (const auto& [name, value] : record.writes) {
-      const Status set = state_.variables.set_path(name, value);
-      ensure(set.has_value(), "the variables a step sets were tried before they were recorded");
-    }
+    set_variables(record.writes);
     if (completed || record.tolerated || record.state == StepState::skipped) {
       around.last = record.result;
       keep_result(around.id, run.node, record.result);
@@ -284,8 +282,17 @@ class Applier {
     if (queue.empty()) state_.signals.erase(record.name);
   }
 
+  void operator()(const VariablesUpdated& record) { set_variables(record.writes); }
+
  private:
   Run& run(RunId id) { return state_.runs.at(id); }
+
+  void set_variables(const std::vector<std::pair<std::string, Value>>& writes) {
+    for (const auto& [name, value] : writes) {
+      const Status set = state_.variables.set_path(name, value);
+      ensure(set.has_value(), "variables were tried before their change was recorded");
+    }
+  }
 
   static void close_branch(Join& join, const Frame& frame, const FrameClosed& record) {
     record.succeeded ? ++join.succeeded : ++join.failed;

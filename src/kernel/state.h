@@ -39,9 +39,6 @@ struct Join {
   }
 };
 
-/// Where a run stands between its own work and its hooks.
-enum class Phase : std::uint8_t { working, handling, succeeded, parked };
-
 /// A step being executed.
 struct Run {
   RunId id;

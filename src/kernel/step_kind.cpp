@@ -45,6 +45,20 @@ Result<bool> StepScope::test_in(FrameId frame, const jinja::Template& expression
   return expression.test(NameScope(machine_.program(), machine_.state(), frame, run_));
 }
 
+Result<Value> StepScope::evaluate_with(const jinja::Template& expression, const Value& locals) const {
+  const NameScope names(machine_.program(), machine_.state(), run().frame, run_);
+  return expression.evaluate(LocalScope(locals, names));
+}
+
+Result<bool> StepScope::test_with(const jinja::Template& expression, const Value& locals) const {
+  const NameScope names(machine_.program(), machine_.state(), run().frame, run_);
+  return expression.test(LocalScope(locals, names));
+}
+
+Value StepScope::results() const {
+  return *NameScope(machine_.program(), machine_.state(), run().frame, run_).find("results");
+}
+
 void StepScope::note(Value memo) { machine_.emit(Noted{run_, std::move(memo)}); }
 
 void StepScope::open(std::uint32_t branch, std::uint32_t slot, Value locals) {
@@ -148,6 +162,8 @@ void StepKind::on_reply(StepScope& scope, const Reply& reply) const { scope.fini
 void StepKind::on_timer(StepScope& scope) const { scope.finish(Value()); }
 bool StepKind::on_timeout(StepScope&) const { return false; }
 std::uint32_t StepKind::blocks_expected(const Run&, const StepSpec&) const { return 1; }
+
+void StepKind::on_change(StepScope&) const {}
 
 void StepKind::on_signal(StepScope& scope) const {
   if (auto payload = scope.take_signal(scope.run().signal)) scope.finish(*std::move(payload));

@@ -40,7 +40,12 @@ class StepScope {
   Result<Value> render(const ValueTemplate& value) const;
   /// As render, with the instance's variables replaced by `variables`.
   Result<Value> render_with(const ValueTemplate& value, const Value& variables) const;
+  /// As evaluate and test, with the members of `locals` seen before all other names.
+  Result<Value> evaluate_with(const jinja::Template& expression, const Value& locals) const;
+  Result<bool> test_with(const jinja::Template& expression, const Value& locals) const;
   const Value& variables() const;
+  /// Results of steps as seen where the step stands: an object by step id.
+  Value results() const;
   /// The slots of the step's blocks that are still open, in order.
   std::vector<std::uint32_t> open_slots() const;
   /// As test and evaluate, where the steps of one of the run's open frames stand.
@@ -126,6 +131,8 @@ class StepKind {
   virtual void on_timer(StepScope& scope) const;
   /// The attempt's time is up. True: the kind goes on in another way (it opened a block). Default: the attempt fails.
   virtual bool on_timeout(StepScope& scope) const;
+  /// Variables or results may have changed while the run sleeps; only for a spec that watches(). Default: nothing.
+  virtual void on_change(StepScope& scope) const;
   /// A signal that the run waits for is in the queue. Default: take it and finish with its payload.
   virtual void on_signal(StepScope& scope) const;
   /// How many blocks the run opens altogether, as far as can be told now: for progress. Default: one.

@@ -126,4 +126,18 @@ std::vector<std::string> NameScope::names() const {
   return names;
 }
 
+// --- LocalScope ---------------------------------------------------------------------------------------------------
+
+const Value* LocalScope::find(std::string_view name) const {
+  const Value* local = locals_.find(name);
+  return local ? local : around_.find(name);
+}
+
+std::vector<std::string> LocalScope::names() const {
+  std::vector<std::string> names = around_.names();
+  if (locals_.is_object())
+    for (const auto& [key, value] : locals_.as_object()) names.emplace_back(key.view());
+  return names;
+}
+
 }  // namespace mapflow::kernel

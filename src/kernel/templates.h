@@ -58,4 +58,17 @@ class NameScope final : public jinja::Scope {
   mutable std::deque<Value> made_;  // values that exist only for this render; a deque keeps them in place
 };
 
+/// The members of an object, and behind them the names of another scope. Keeps references to both.
+class LocalScope final : public jinja::Scope {
+ public:
+  LocalScope(const Value& locals, const jinja::Scope& around) : locals_(locals), around_(around) {}
+
+  const Value* find(std::string_view name) const override;
+  std::vector<std::string> names() const override;
+
+ private:
+  const Value& locals_;
+  const jinja::Scope& around_;
+};
+
 }  // namespace mapflow::kernel

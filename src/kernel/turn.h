@@ -1,7 +1,8 @@
 // One decision in the making. Internal to the kernel: decide() makes a Machine, feeds it one input and takes its commit.
 //
-// The work is spread over three files, one idea each:
-//   machine.cpp       inputs: what start, a reply, the clock, a signal and people's requests mean; the agenda
+// The work is spread over four files, one idea each:
+//   machine.cpp       inputs: what start, a reply, the clock and a signal mean; the agenda
+//   requests.cpp      inputs from people: pause, resume, cancel, retry, skip …
 //   lifecycle.cpp     a step's way from started to settled: attempts, calls, failures, hooks; frames that advance
 //   compensation.cpp  an instance's end: completed, or cancelled and undone
 #pragma once
@@ -43,6 +44,7 @@ class Machine {
   void place_call(RunId id, std::uint32_t delivery, std::optional<Value> request);
   void finish(RunId id, Value result, StepScope::Writes writes);
   void attempt_failed(RunId id, Error error);
+  void give_up(RunId id, Error error);
   void settle(RunId id, StepState state, Value result, StepScope::Writes writes, std::optional<Error> error,
               bool tolerated = false);
   /// Cancels every run below, and gives up their calls in flight. The frames stay until the caller settles `id`.
@@ -66,7 +68,14 @@ class Machine {
   void on(const Resume&);
   void on(const Cancel& cancel);
   void on(const Terminate& terminate);
+  void on(const Retry& retry);
+  void on(const Skip& skip);
+  void on(const Update& update);
   void refuse(std::string_view what);
+  void refuse(Error why);
+  Result<RunId> living(const std::string& step) const;
+  void leave_suspension();
+  std::vector<RunId> parked_runs() const;
   void fire_timers();
   void attend_everything();
   bool going() const;
@@ -85,6 +94,7 @@ class Machine {
   void redeliver_calls();
   void drop_call(const Run& run);
   void time_out(RunId id);
+  void tell_of_change();
   Result<StepScope::Writes> complete_writes(const StepNode& node, const Value& result, StepScope::Writes writes) const;
   Error located(const Run& run, Error error) const;
   std::uint32_t execution_below(RunId owner) const;

@@ -46,6 +46,7 @@ enum class FieldMeaning : std::uint8_t {
   workflow,    ///< the id of a workflow
   local,       ///< a name that the step's own blocks see, and `<name>_index` with it
   variables,   ///< an object whose keys are variables that the step sets
+  sources,     ///< ids of steps whose results are used, each perhaps with a way into the result: "fan[*].price"
 };
 
 /// One field. Written as FieldSpec("action", FieldType::text, "What the agent is asked to do.").needed().

@@ -1,5 +1,6 @@
 // message: sends to an agent and takes its reply. Worth the reply, or null when none is waited for.
 #include "steps/registry.h"
+#include "value/schema.h"
 
 namespace mapflow::steps {
 
@@ -8,6 +9,7 @@ namespace {
 struct MessageSpec final : kernel::StepSpec {
   kernel::ValueTemplate destination, action, data, headers, priority;
   bool wait_for_response = true;
+  std::optional<Schema> expect;
 };
 
 class Message final : public kernel::StepKind {
@@ -25,6 +27,9 @@ class Message final : public kernel::StepKind {
     MAPFLOW_ASSIGN(spec->headers, compiler.value("headers"));
     MAPFLOW_ASSIGN(spec->priority, compiler.value("priority"));
     spec->wait_for_response = compiler.boolean("wait_for_response", true);
+    if (const Value* expect = compiler.field("expect")) {
+      MAPFLOW_ASSIGN(spec->expect, Schema::compile(*expect));
+    }
     return spec;
   }
 
@@ -47,7 +52,16 @@ class Message final : public kernel::StepKind {
   }
 
   void on_reply(kernel::StepScope& scope, const Reply& reply) const override {
-    scope.finish(scope.spec<MessageSpec>().wait_for_response ? reply.result : Value());
+    const auto& spec = scope.spec<MessageSpec>();
+    if (!spec.wait_for_response) return scope.finish(Value());
+    if (spec.expect) {
+      if (const auto found = spec.expect->check(reply.result); !found.empty()) {
+        Error error = schema_error("the reply", found);
+        error.code = code::invalid_output;
+        return scope.fail(std::move(error));
+      }
+    }
+    scope.finish(reply.result);
   }
 
  private:
@@ -65,7 +79,17 @@ class Message final : public kernel::StepKind {
     schema.fields.push_back(
         FieldSpec("wait_for_response", FieldType::boolean, "false: done once the message is handed over, with null.")
             .by_default(true));
+    schema.fields.push_back(FieldSpec("expect", FieldType::schema, "The JSON Schema that the reply must fit."));
+    schema.check = check;
     return schema;
+  }
+
+  static void check(const Step& step, Diagnostics& found) {
+    const Value* const wait = step.fields.find("wait_for_response");
+    if (step.fields.find("expect") && wait && *wait == Value(false))
+      found.push_back({.code = "MF0228",
+                       .where = step.place("expect"),
+                       .message = "expect has no reply to look at: the step does not wait for one"});
   }
 };
 

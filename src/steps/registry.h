@@ -19,5 +19,6 @@ std::unique_ptr<const kernel::StepKind> make_parallel();
 std::unique_ptr<const kernel::StepKind> make_loop();
 std::unique_ptr<const kernel::StepKind> make_wait();
 std::unique_ptr<const kernel::StepKind> make_sequence();
+std::unique_ptr<const kernel::StepKind> make_aggregate();
 
 }  // namespace mapflow::steps

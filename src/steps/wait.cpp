@@ -1,4 +1,4 @@
-// wait: until time has passed or a signal comes. Costs no thread while it waits.
+// wait: until time has passed, something holds, or a signal comes. Costs no thread while it waits.
 #include "steps/registry.h"
 
 namespace mapflow::steps {
@@ -9,7 +9,11 @@ struct WaitSpec final : kernel::StepSpec {
   kernel::ValueTemplate duration, until;
   bool by_duration = false, by_time = false;
   kernel::ValueTemplate signal;
+  std::optional<jinja::Template> condition;
+  std::optional<Duration> check_interval;
   bool on_timeout = false;
+
+  bool watches() const override { return condition.has_value(); }
 };
 
 Result<Duration> read_duration(const Value& value) {
@@ -33,6 +37,10 @@ class Wait final : public kernel::StepKind {
     MAPFLOW_ASSIGN(spec->duration, compiler.value("duration"));
     MAPFLOW_ASSIGN(spec->until, compiler.value("until"));
     MAPFLOW_ASSIGN(spec->signal, compiler.value("signal"));
+    MAPFLOW_ASSIGN(spec->condition, compiler.expression("condition"));
+    if (const Value* interval = compiler.field("check_interval")) {
+      MAPFLOW_ASSIGN(spec->check_interval, read_duration(*interval));
+    }
     spec->on_timeout = !compiler.step().branches.empty();
     return spec;
   }
@@ -44,12 +52,21 @@ class Wait final : public kernel::StepKind {
       if (!due) return scope.fail(due.error());
       return *due <= scope.now() ? scope.finish(Value()) : scope.wait(*due);
     }
+    if (spec.condition) return look(scope);
     const auto signal = scope.render(spec.signal);
     if (!signal) return scope.fail(signal.error());
     if (!signal->is_text()) return scope.fail(Error(code::invalid_input, "the name of a signal is a text"));
     const std::string name(signal->as_text());
     if (auto payload = scope.take_signal(name)) return scope.finish(*std::move(payload));
     scope.wait(kNever, name);
+  }
+
+  void on_timer(kernel::StepScope& scope) const override {
+    scope.spec<WaitSpec>().condition ? look(scope) : scope.finish(Value());
+  }
+
+  void on_change(kernel::StepScope& scope) const override {
+    if (scope.spec<WaitSpec>().condition) look(scope);
   }
 
   bool on_timeout(kernel::StepScope& scope) const override {
@@ -70,9 +87,15 @@ class Wait final : public kernel::StepKind {
   static KindSchema describe() {
     KindSchema schema;
     schema.name = "wait";
-    schema.doc = "Waits for time to pass or for a signal.";
+    schema.doc = "Waits for time to pass, for something to hold, or for a signal.";
     schema.fields.push_back(FieldSpec("duration", FieldType::duration, "Waits this long."));
     schema.fields.push_back(FieldSpec("until", FieldType::text, "Waits until this time (RFC 3339)."));
+    schema.fields.push_back(
+        FieldSpec("condition", FieldType::expression,
+                  "Waits until this holds; asked again whenever a step ends or a variable changes.")
+            .means(FieldMeaning::condition));
+    schema.fields.push_back(FieldSpec("check_interval", FieldType::duration,
+                                      "How often the condition is asked besides, for one that depends on the time."));
     schema.fields.push_back(
         FieldSpec("signal", FieldType::text,
                   "Waits for a signal of this name; its payload is the result. Earlier signals count."));
@@ -80,6 +103,17 @@ class Wait final : public kernel::StepKind {
         FieldSpec("on_timeout", FieldType::steps, "Runs when `timeout` passes first; the workflow goes on after it."));
     schema.check = check;
     return schema;
+  }
+
+  /// Asks the condition. While it does not hold, the next look is due after check_interval.
+  static void look(kernel::StepScope& scope) {
+    const auto& spec = scope.spec<WaitSpec>();
+    const auto holds = scope.test(*spec.condition);
+    if (!holds) return scope.fail(holds.error());
+    if (*holds) return scope.finish(Value());
+    const bool asleep = scope.run().state == StepState::waiting;
+    if (asleep && scope.run().due > scope.now()) return;
+    scope.wait(spec.check_interval ? saturating_add(scope.now(), *spec.check_interval) : kNever);
   }
 
   static Result<Timestamp> after_duration(const kernel::StepScope& scope, const WaitSpec& spec) {
@@ -96,10 +130,15 @@ class Wait final : public kernel::StepKind {
 
   static void check(const Step& step, Diagnostics& found) {
     int ways = 0;
-    for (const char* way : {"duration", "until", "signal"}) ways += step.fields.find(way) != nullptr ? 1 : 0;
+    for (const char* way : {"duration", "until", "condition", "signal"}) ways += step.fields.find(way) != nullptr ? 1 : 0;
     if (ways != 1)
       found.push_back(
-          {.code = "MF0215", .where = step.where, .message = "a wait needs exactly one of duration, until and signal"});
+          {.code = "MF0215", .where = step.where, .message = "a wait needs exactly one of duration, until, condition and signal"});
+    if (step.fields.find("check_interval") && !step.fields.find("condition"))
+      found.push_back({.severity = Severity::warning,
+                       .code = "MF0229",
+                       .where = step.place("check_interval"),
+                       .message = "check_interval has no effect without a condition"});
     if (!step.branches.empty() && !step.timeout)
       found.push_back({.severity = Severity::warning,
                        .code = "MF0216",

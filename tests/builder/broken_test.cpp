@@ -71,7 +71,8 @@ TEST_CASE("each code of the builder is shown by a broken definition") {
   for (const builder::CodeEntry& entry : builder::code_table()) {
     const std::string code(entry.number);
     // The kinds' own codes are shown where the kinds are tested; includes need files.
-    if ((code >= "MF0210" && code <= "MF0219") || code == builder::mf::include_cycle) continue;
+    const bool of_a_kind = (code >= "MF0210" && code <= "MF0219") || (code >= "MF0227" && code <= "MF0229");
+    if (of_a_kind || code == builder::mf::include_cycle) continue;
     CHECK_MESSAGE(seen.contains(code), code);
   }
 }

@@ -1,5 +1,6 @@
 // Pause, resume, cancel, crashes and compensation.
 #include <doctest/doctest.h>
+#include <algorithm>
 
 #include "kernel/driver.h"
 #include "value/json.h"
@@ -296,4 +297,83 @@ TEST_CASE("bytes that do not read back are corrupt, wherever they break") {
     flipped[at] = static_cast<char>(flipped[at] ^ 0xFF);
     (void)kernel::decode_state(flipped);  // any outcome but a crash
   }
+}
+
+// --- mending ------------------------------------------------------------------------------------------------------
+
+namespace {
+
+Definition suspending() {
+  Step a = message("a", "sick");
+  a.on_error = OnError::suspend;
+  return workflow({a, message("b", "echo", Value("{{ results.a }}"))});
+}
+
+Driver suspended() {
+  Driver driver(suspending());
+  driver.agent("sick", [](const Envelope&) -> Result<Value> { return fail(code::unavailable, "no"); });
+  driver.agent("echo", [](const Envelope& in) -> Result<Value> { return in.data; });
+  driver.start();
+  driver.run();
+  REQUIRE(driver.state_name() == WorkflowState::suspended);
+  return driver;
+}
+
+}  // namespace
+
+TEST_CASE("a step that suspended its instance can be tried again") {
+  Driver driver = suspended();
+  driver.agent("sick", [](const Envelope&) -> Result<Value> { return Value("well"); });
+  CHECK(!driver.give(kernel::Retry{"a"}).refused);
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::completed);
+  CHECK(to_json(*driver.result("b")) == R"("well")");
+}
+
+TEST_CASE("a step that suspended its instance can be skipped, with a result in its place") {
+  Driver driver = suspended();
+  CHECK(!driver.give(kernel::Skip{"a", Value("instead")}).refused);
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::completed);
+  CHECK(to_json(*driver.result("b")) == R"("instead")");
+}
+
+TEST_CASE("a waiting step can be skipped, and one that backs off can be tried at once") {
+  Driver driver(workflow({step("wait", "w", object({{"signal", "never"}})), retried(message("a", "sick"), 9, 1h)}));
+  driver.agent("sick", [](const Envelope&) -> Result<Value> { return fail(code::unavailable, "no"); });
+  driver.start();
+  CHECK(!driver.give(kernel::Skip{"w", Value()}).refused);
+  driver.run(driver.now + 30s);
+  CHECK(driver.sent.size() == 1);
+  CHECK(!driver.give(kernel::Retry{"a"}).refused);
+  driver.run(driver.now + 30s);
+  CHECK(driver.sent.size() == 2);
+}
+
+TEST_CASE("requests that name no living step, or several, are refused") {
+  Driver driver = suspended();
+  CHECK(driver.give(kernel::Retry{"b"}).refused->is(code::not_found));
+  CHECK(driver.give(kernel::Skip{"nobody", Value()}).refused->is(code::not_found));
+  const Value two = parse_json(R"({"items":[1,2],"max_concurrent":2})").value();
+  Driver loop(workflow({with(step("loop", "each", two), branch("body", {message("m", "none")}))}));
+  loop.start();
+  CHECK(loop.give(kernel::Skip{"m", Value()}).refused->is(code::conflict));
+  CHECK(!loop.give(kernel::Skip{"each[1]/m", Value()}).refused);
+  CHECK(loop.give(kernel::Retry{"each[0]/m"}).refused->is(code::invalid_state));
+}
+
+TEST_CASE("variables of a held instance can be set, of a running one not") {
+  Driver driver(workflow({step("wait", "w", object({{"signal", "go"}})), message("a", "echo", Value("{{ x.y }}"))}));
+  driver.agent("echo", [](const Envelope& in) -> Result<Value> { return in.data; });
+  driver.start();
+  const Value change = object({{"x.y", 5}});
+  CHECK(driver.give(kernel::Update{change}).refused->is(code::invalid_state));
+  driver.give(kernel::Pause{});
+  CHECK(!driver.give(kernel::Update{change}).refused);
+  CHECK(driver.give(kernel::Update{Value(3)}).refused->is(code::invalid_input));
+  driver.give(kernel::Resume{});
+  driver.give(kernel::Signal{"go", Value()});
+  driver.run();
+  CHECK(to_json(*driver.result("a")) == "5");
+  CHECK(std::ranges::count(driver.story(), "variables.updated") == 1);
 }

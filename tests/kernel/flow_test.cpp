@@ -323,3 +323,91 @@ TEST_CASE("assert fails the step with invalid_input and the text of the assertio
   CHECK(driver.state.errors[0].is(code::invalid_input));
   CHECK(driver.state.errors[0].message.find("x < 10") != std::string::npos);
 }
+
+// --- fallback, expect, waiting for a condition --------------------------------------------------------------------
+
+TEST_CASE("while the agent's circuit is open the fallback runs instead, and its result is the step's") {
+  Driver driver(workflow({retried(hooked(message("a", "sick"), "fallback", {message("b", "echo", Value("{{ error.code }}"))}), 5),
+                          message("c", "echo", Value("{{ results.a }}"))}));
+  driver.agent("sick", [](const Envelope&) { return refuse(code::circuit_open); });
+  driver.agent("echo", [](const Envelope& in) -> Result<Value> { return in.data; });
+  driver.start();
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::completed);
+  CHECK(to_json(*driver.result("c")) == R"("circuit_open")");
+  CHECK(driver.sent.size() == 3);  // not tried again
+  CHECK(driver.sent[1].path == "a/fallback/b");
+}
+
+TEST_CASE("other errors do not run the fallback, and a fallback that fails is a failed step") {
+  Driver refused(workflow({hooked(message("a", "sick"), "fallback", {message("b", "echo")})}));
+  refused.agent("sick", [](const Envelope&) { return refuse(code::unavailable); });
+  refused.start();
+  refused.run();
+  CHECK(refused.state_name() == WorkflowState::failed);
+  CHECK(refused.sent.size() == 1);
+
+  Step step = hooked(hooked(message("a", "sick"), "fallback", {message("b", "worse")}), "on_error", {transform("t", "seen", "{{ error.cause.code }}")});
+  step.on_error = OnError::handle;
+  Driver handled(workflow({step}));
+  handled.agent("sick", [](const Envelope&) { return refuse(code::circuit_open); });
+  handled.agent("worse", [](const Envelope&) { return refuse(code::agent_error); });
+  handled.start();
+  handled.run();
+  CHECK(handled.state_name() == WorkflowState::completed);
+  CHECK(to_json(*handled.variable("seen")) == R"("circuit_open")");
+}
+
+TEST_CASE("a crash in the middle of a fallback changes nothing") {
+  Driver driver(workflow({hooked(message("a", "sick"), "fallback", {message("b", "late")})}));
+  driver.agent("sick", [](const Envelope&) { return refuse(code::circuit_open); });
+  driver.start();
+  driver.run();
+  driver.crash();
+  driver.agent("late", [](const Envelope&) -> Result<Value> { return Value(7); });
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::completed);
+  CHECK(to_json(*driver.result("a")) == "7");
+}
+
+TEST_CASE("a reply that does not fit `expect` is invalid_output, and not asked for again") {
+  Step step = retried(message("a", "agent"), 3);
+  step.fields.set("expect", parse_json(R"({"type":"object","required":["score"]})").value());
+  Driver driver(workflow({step}));
+  driver.agent("agent", [](const Envelope&) -> Result<Value> { return object({{"scroe", 1}}); });
+  driver.start();
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::failed);
+  CHECK(driver.state.errors.front().is(code::invalid_output));
+  CHECK(driver.state.errors.front().message.find("score") != std::string::npos);
+  CHECK(driver.sent.size() == 1);
+}
+
+TEST_CASE("a wait for a condition ends as soon as it holds") {
+  Step fan = with(with(step("parallel", "fan"), branch("steps", {step("wait", "w", object({{"condition", "ready == 2"}}))}, "w")),
+                  branch("steps", {transform("t1", "ready", Value("{{ 1 }}")), message("m", "late"), transform("t2", "ready", Value("{{ 2 }}"))}, "m"));
+  Definition definition = workflow({fan});
+  definition.variables = object({{"ready", 0}});
+  Driver driver(definition);
+  driver.start();
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::running);
+  driver.crash();
+  driver.agent("late", [](const Envelope&) -> Result<Value> { return Value(); });
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::completed);
+}
+
+TEST_CASE("a condition that depends on the time is asked again after check_interval") {
+  Step wait = step("wait", "w", object({{"condition", "results.probe is defined and tries > 2"}, {"check_interval", "10s"}}));
+  wait.timeout = 25s;
+  Definition definition = workflow({wait});
+  definition.variables = object({{"tries", 0}});
+  Driver driver(definition);
+  driver.start();
+  const Timestamp before = driver.now;
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::failed);  // it never held
+  CHECK(driver.state.errors.front().is(code::timeout));
+  CHECK(driver.now - before == 25s);
+}
