@@ -141,6 +141,11 @@ class RecordAudit::Checker {
   std::string operator()(const SignalTaken& record) const {
     return audit_.state_.signals.contains(record.name) ? "" : "a signal is taken that is not there: " + record.name;
   }
+  std::string operator()(const VariablesUpdated&) const {
+    const WorkflowState now = audit_.state_.state;
+    const bool held = now == WorkflowState::paused || now == WorkflowState::suspended;
+    return held ? "" : "variables are set from outside while the instance runs";
+  }
 
  private:
   Books* find(RunId run) const {

@@ -59,6 +59,9 @@ std::string encode_command(const std::string& instance, const Demand& demand, bo
           [](const kernel::Resume&) { return object({{"command", "resume"}}); },
           [](const kernel::Cancel& cancel) { return object({{"command", "cancel"}, {"reason", cancel.reason}}); },
           [](const kernel::Terminate& end) { return object({{"command", "terminate"}, {"reason", end.reason}}); },
+          [](const kernel::Retry& retry) { return object({{"command", "retry"}, {"step", retry.step}}); },
+          [](const kernel::Skip& s) { return object({{"command", "skip"}, {"step", s.step}, {"result", s.result}}); },
+          [](const kernel::Update& update) { return object({{"command", "update"}, {"variables", update.variables}}); },
           [](const auto&) {
             ensure(false, "questions are asked of the owner itself, not left in an inbox");
             return Value();
@@ -87,6 +90,12 @@ Result<Command> decode_command(std::string_view bytes, ProgramCache& programs) {
     command.demand = kernel::Cancel{text_of(value, "reason")};
   } else if (name == "terminate") {
     command.demand = kernel::Terminate{text_of(value, "reason")};
+  } else if (name == "retry") {
+    command.demand = kernel::Retry{text_of(value, "step")};
+  } else if (name == "skip") {
+    command.demand = kernel::Skip{text_of(value, "step"), value_of(value, "result")};
+  } else if (name == "update") {
+    command.demand = kernel::Update{value_of(value, "variables")};
   } else {
     return fail(code::invalid_input, fmt::format("unknown command '{}'", name));
   }

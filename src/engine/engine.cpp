@@ -18,6 +18,11 @@ Status Run::terminate(std::string reason) const { return node_->tell(id_, kernel
 Status Run::signal(std::string name, Value payload) const {
   return node_->tell(id_, kernel::Signal{std::move(name), std::move(payload)});
 }
+Status Run::retry(std::string step) const { return node_->tell(id_, kernel::Retry{std::move(step)}); }
+Status Run::skip(std::string step, Value result) const {
+  return node_->tell(id_, kernel::Skip{std::move(step), std::move(result)});
+}
+Status Run::update(Value variables) const { return node_->tell(id_, kernel::Update{std::move(variables)}); }
 void Run::on_end(std::function<void(Result<Value>)> ended) const { node_->watch(id_, std::move(ended)); }
 
 // --- Engine -----------------------------------------------------------------------------------------------------------

@@ -81,6 +81,13 @@ class Run {
   Status cancel(std::string reason = {}) const;
   Status terminate(std::string reason = {}) const;
   Status signal(std::string name, Value payload = {}) const;
+  /// Tries a step again that suspended the instance or backs off. `step`: its path, or its id where that is unique;
+  /// empty: every step that suspended the instance.
+  Status retry(std::string step = {}) const;
+  /// Gives a living step up as skipped, with this result.
+  Status skip(std::string step, Value result = {}) const;
+  /// Sets variables, by dotted name, while the instance is paused or suspended.
+  Status update(Value variables) const;
   /// Calls `ended` once with what wait() would give, from a thread of the engine: it must not block.
   void on_end(std::function<void(Result<Value>)> ended) const;
 

@@ -35,7 +35,7 @@ struct WatchDemand {};
 struct DescribeDemand {};
 
 using Demand = std::variant<StartDemand, kernel::Signal, kernel::Pause, kernel::Resume, kernel::Cancel,
-                            kernel::Terminate, WatchDemand, DescribeDemand>;
+                            kernel::Terminate, kernel::Retry, kernel::Skip, kernel::Update, WatchDemand, DescribeDemand>;
 
 /// A wish of a person or program. The answer comes when what it rests on is durable.
 /// Errors: not_owner, elsewhere, not_found, what the kernel refuses with, what the store fails with.
