@@ -24,13 +24,20 @@ Value value_of(const Value& value, std::string_view key) {
   return member ? *member : Value();
 }
 
-Value encode_start(const StartDemand& demand, bool with_definition) {
+Value encode_start(const StartDemand& demand, persistence::Store& store) {
   Array tags;
   for (const std::string& tag : demand.start.tags) tags.emplace_back(tag);
   Value out = object({{"command", "start"}, {"definition", demand.program->hash()}, {"input", demand.start.input},
                       {"correlation_id", demand.start.correlation_id}, {"parent", demand.start.parent_id},
                       {"tags", std::move(tags)}, {"id_given", demand.id_given}});
-  if (with_definition) out.set("document", definition_row(*demand.program).document);
+  if (!store.definition(demand.program->hash())) out.set("document", definition_row(*demand.program).document);
+  Array library;
+  for (const ProgramPtr& program : demand.library) {
+    Value entry = object({{"definition", program->hash()}});
+    if (!store.definition(program->hash())) entry.set("document", definition_row(*program).document);
+    library.push_back(std::move(entry));
+  }
+  if (!library.empty()) out.set("library", Value(std::move(library)));
   return out;
 }
 
@@ -41,6 +48,12 @@ Result<Demand> decode_start(const Value& command, std::string id, ProgramCache& 
   demand.start.input = value_of(command, "input");
   demand.start.correlation_id = text_of(command, "correlation_id");
   demand.start.parent_id = text_of(command, "parent");
+  if (const Value* library = command.find("library"); library && library->is_array()) {
+    for (const Value& entry : library->as_array()) {
+      MAPFLOW_ASSIGN(ProgramPtr program, programs.find_or_read(text_of(entry, "definition"), text_of(entry, "document")));
+      demand.library.push_back(std::move(program));
+    }
+  }
   if (const Value* tags = command.find("tags"); tags && tags->is_array())
     for (const Value& tag : tags->as_array())
       if (tag.is_text()) demand.start.tags.emplace_back(tag.as_text());
@@ -50,10 +63,10 @@ Result<Demand> decode_start(const Value& command, std::string id, ProgramCache& 
 
 }  // namespace
 
-std::string encode_command(const std::string& instance, const Demand& demand, bool with_definition) {
+std::string encode_command(const std::string& instance, const Demand& demand, persistence::Store& store) {
   Value out = std::visit(
       Overloaded{
-          [&](const StartDemand& start) { return encode_start(start, with_definition); },
+          [&](const StartDemand& start) { return encode_start(start, store); },
           [](const kernel::Signal& s) { return object({{"command", "signal"}, {"name", s.name}, {"payload", s.payload}}); },
           [](const kernel::Pause& pause) { return object({{"command", "pause"}, {"reason", pause.reason}}); },
           [](const kernel::Resume&) { return object({{"command", "resume"}}); },

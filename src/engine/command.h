@@ -19,8 +19,8 @@ struct Command {
   Demand demand;  ///< anything but WatchDemand and DescribeDemand
 };
 
-/// `with_definition`: a start also brings the definition, for a store that may not have it yet.
-std::string encode_command(const std::string& instance, const Demand& demand, bool with_definition = false);
+/// A start also brings the definitions that the store does not have yet.
+std::string encode_command(const std::string& instance, const Demand& demand, persistence::Store& store);
 
 /// Errors: invalid_input when it is no command; for a start, also those of ProgramCache::find.
 Result<Command> decode_command(std::string_view bytes, ProgramCache& programs);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/error.h"
 #include "engine/instance.h"
@@ -28,6 +29,7 @@ struct StartDemand {
   std::shared_ptr<const kernel::Program> program;
   kernel::Start start;
   bool id_given = false;  ///< by the caller, so that it may exist
+  std::vector<std::shared_ptr<const kernel::Program>> library;  ///< what sub-workflows are started from
 };
 /// Answer with the outcome document as soon as the instance is terminal or suspended.
 struct WatchDemand {};

@@ -131,20 +131,21 @@ persistence::Partition Node::home(std::string_view id) const {
 
 void Node::start(std::string_view workflow, StartOptions options, std::function<void(Result<Started>)> answered) {
   if (Status begun = begin(); !begun) return answered(fail(std::move(begun).error()));
-  const auto startable = programs_->current(workflow);
-  if (!startable) return answered(fail(code::not_found, fmt::format("there is no workflow '{}'", workflow)));
-  Status fits = startable->check_input(options.input);
+  const ProgramPtr program = programs_->current(workflow);
+  if (!program) return answered(fail(code::not_found, fmt::format("there is no workflow '{}'", workflow)));
+  Status fits = program->check_input(options.input);
   if (fits && options.input.memory_bytes() > options_.payload_bytes &&
       to_json(options.input).size() > options_.payload_bytes)
     fits = fail(code::resource_exhausted, fmt::format("the input is larger than {} bytes", options_.payload_bytes));
   if (!fits) return answered(fail(std::move(fits).error()));
 
-  StartDemand demand{startable->program, {}, !options.id.empty()};
+  StartDemand demand{program, {}, !options.id.empty()};
   std::string id = demand.id_given ? std::move(options.id) : make_instance_id(clock_->now(), *random_);
   demand.start.id = id;
   demand.start.correlation_id = std::move(options.correlation_id);
   demand.start.input = std::move(options.input);
   demand.start.tags = std::move(options.tags);
+  demand.library = programs_->library(*program);
   const persistence::Partition partition = home(id);
   ask(std::make_shared<Errand>(Errand{id, std::move(demand),
                                       [id, answered = std::move(answered)](Result<Value> existed) {
@@ -293,11 +294,7 @@ void Node::start_elsewhere(ErrandPtr errand) {
 
 void Node::leave_command(ErrandPtr errand) {
   // A start that was accepted for a partition of this process goes where it was accepted.
-  const bool with_definition = [&] {
-    const auto* start = std::get_if<StartDemand>(&errand->demand);
-    return start && !store_->definition(start->program->hash());
-  }();
-  const auto posted = store_->post(errand->partition, encode_command(errand->id, errand->demand, with_definition));
+  const auto posted = store_->post(errand->partition, encode_command(errand->id, errand->demand, *store_));
   if (!posted) return errand->answer(fail(posted.error()));
   errand->answer(Value(false));
 }

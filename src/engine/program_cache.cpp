@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "builder/printer.h"
@@ -14,33 +15,19 @@ namespace mapflow::engine {
 ProgramCache::ProgramCache(const kernel::KindRegistry& kinds, persistence::Store& store)
     : kinds_(kinds), store_(store), environment_(jinja::workflow_environment()) {}
 
-Status Startable::check_input(const Value& given) const {
-  if (!given.is_null() && !given.is_object())
-    return fail(code::invalid_input, fmt::format("the input is a {}, not an object", to_string(given.type())));
-  if (!input) return {};
-  const auto found = input->check(given.is_null() ? Value(Object()) : given);
-  if (found.empty()) return {};
-  return fail(schema_error("the input", found));
-}
-
 Result<ProgramPtr> ProgramCache::add(Definition definition) {
   std::string hash = builder::content_hash(definition);
-  auto startable = std::make_shared<Startable>();
-  if (!definition.variables_schema.is_null()) {
-    MAPFLOW_ASSIGN(startable->input, Schema::compile(definition.variables_schema));
-  }
   ProgramPtr program = cached(hash);
   if (!program) {
     MAPFLOW_ASSIGN(program, kernel::compile(std::move(definition), hash, kinds_, environment_));
   }
   const std::lock_guard lock(mutex_);
   program = by_hash_.emplace(std::move(hash), std::move(program)).first->second;
-  startable->program = program;
-  current_.insert_or_assign(program->definition().id, std::move(startable));
+  current_.insert_or_assign(program->definition().id, program);
   return program;
 }
 
-std::shared_ptr<const Startable> ProgramCache::current(std::string_view workflow) const {
+ProgramPtr ProgramCache::current(std::string_view workflow) const {
   const std::lock_guard lock(mutex_);
   const auto found = current_.find(workflow);
   return found == current_.end() ? nullptr : found->second;
@@ -49,8 +36,45 @@ std::shared_ptr<const Startable> ProgramCache::current(std::string_view workflow
 std::vector<std::string> ProgramCache::workflows() const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> ids;
-  for (const auto& [id, startable] : current_) ids.push_back(id);
+  for (const auto& [id, program] : current_) ids.push_back(id);
   return ids;
+}
+
+namespace {
+
+/// The workflows that the steps of a program name. False: one of them is named by a template.
+bool collect_called(const kernel::Program& program, std::vector<std::string>& called) {
+  bool all_named = true;
+  for (std::size_t i = 0; i < program.node_count(); ++i) {
+    const kernel::StepNode& node = program.node(kernel::NodeIndex(static_cast<std::uint32_t>(i)));
+    for (const FieldSpec& field : node.kind->schema().fields) {
+      const Value* const value = node.step->fields.find(field.name);
+      if (field.meaning != FieldMeaning::workflow || !value || !value->is_text()) continue;
+      if (jinja::has_template(value->as_text())) all_named = false;
+      else called.emplace_back(value->as_text());
+    }
+  }
+  return all_named;
+}
+
+}  // namespace
+
+std::vector<ProgramPtr> ProgramCache::library(const kernel::Program& program) const {
+  std::vector<std::string> called;
+  bool all_named = collect_called(program, called);
+  std::vector<ProgramPtr> library;
+  const std::lock_guard lock(mutex_);
+  while (all_named && !called.empty()) {
+    const auto found = current_.find(called.back());
+    called.pop_back();
+    if (found == current_.end() || std::ranges::find(library, found->second) != library.end()) continue;
+    library.push_back(found->second);
+    all_named = collect_called(*found->second, called);
+  }
+  if (all_named) return library;
+  library.clear();
+  for (const auto& [id, current] : current_) library.push_back(current);
+  return library;
 }
 
 ProgramPtr ProgramCache::cached(std::string_view hash) const {

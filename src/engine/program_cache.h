@@ -14,20 +14,10 @@
 #include "kernel/program.h"
 #include "kernel/step_kind.h"
 #include "persistence/store.h"
-#include "value/schema.h"
 
 namespace mapflow::engine {
 
 using ProgramPtr = std::shared_ptr<const kernel::Program>;
-
-/// A workflow that can be started.
-struct Startable {
-  ProgramPtr program;
-  std::optional<Schema> input;  ///< the definition's variables_schema
-
-  /// Errors: invalid_input, naming everything that does not fit.
-  Status check_input(const Value& given) const;
-};
 
 /// Thread safety: every call may come from any thread.
 class ProgramCache {
@@ -39,7 +29,10 @@ class ProgramCache {
   /// when its variables_schema is no JSON Schema.
   Result<ProgramPtr> add(Definition definition);
   /// The current definition of a workflow; nullptr when none was added.
-  std::shared_ptr<const Startable> current(std::string_view workflow) const;
+  ProgramPtr current(std::string_view workflow) const;
+  /// What an instance of `program` and its sub-workflows may start: the current programs of the workflows it names, and
+  /// that these name; of all workflows, when one is named by a template.
+  std::vector<ProgramPtr> library(const kernel::Program& program) const;
   std::vector<std::string> workflows() const;
 
   /// The program of that hash, from memory or from the store. Errors: not_found, corrupt, and those of the store.
@@ -56,7 +49,7 @@ class ProgramCache {
   const jinja::Environment environment_;
   mutable std::mutex mutex_;
   std::map<std::string, ProgramPtr, std::less<>> by_hash_;
-  std::map<std::string, std::shared_ptr<const Startable>, std::less<>> current_;
+  std::map<std::string, ProgramPtr, std::less<>> current_;
 };
 
 /// The definition as the store keeps it, places included, so that its errors still say file, line and column.

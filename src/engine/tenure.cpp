@@ -58,7 +58,9 @@ void Tenure::take_up(RecoveredPartition recovered) {
     definitions_.insert(instance.program->hash());
     if (!instance.has_row || instance.listed != instance.state.state) want_row(instance, false);
     inputs_.push_back({instance.ref, kernel::Recover{}});
+    enroll_child(instance);
   }
+  settle_recovered_children();
 }
 
 Tenure::~Tenure() {
@@ -68,6 +70,7 @@ Tenure::~Tenure() {
 void Tenure::remove(Instance& instance) {
   uncovered_.remove(instance);
   parts_.timers.set(instance, kNever);
+  strike_child(instance);
   by_id_.erase(instance.id);
   parts_.instances.remove(instance.ref);
 }
@@ -112,13 +115,16 @@ bool Tenure::turn(Timestamp now) {
   limits_.events = parts_.events && parts_.events->wanted();
   take_commands();
   take_requests();
+  take_child_errands();
   decide_inputs();
   return submit();
 }
 
 Timestamp Tenure::next_turn() const {
   if (leaving_ || in_flight_.size() >= parts_.options.commits_in_flight) return kNever;
-  return std::min(inbox_due_, coalesced_.empty() ? kNever : coalesced_.front().due);
+  Timestamp next = std::min(inbox_due_, coalesced_.empty() ? kNever : coalesced_.front().due);
+  for (const ChildErrand& errand : child_errands_) next = std::min(next, errand.due);
+  return next;
 }
 
 void Tenure::decide_inputs() {
@@ -160,6 +166,9 @@ void Tenure::take_records(Instance& instance, const kernel::Commit& commit) {
   if (!instance.uncovered) uncovered_.add(instance, ledger_.end());
   const std::uint64_t first_seq = instance.state.seq - commit.records.size() + 1;
   instance.records += writer_.add(instance.id, first_seq, commit.records);
+  if (first_seq == 1) enroll_child(instance);
+  for (const kernel::Record& record : commit.records)
+    if (const auto* change = std::get_if<kernel::StateChanged>(&record.body)) relay_hold(instance, change->to);
   follow_state(instance);
 }
 
@@ -274,6 +283,10 @@ void Tenure::release(Batch batch) {
     for (Released& released : batch.effects) {
       if (const auto* drop = std::get_if<kernel::DropCall>(&released.effect)) {
         parts_.dispatcher.drop(*drop);
+      } else if (auto* child = std::get_if<kernel::StartChild>(&released.effect)) {
+        child_errands_.push_back({now_, released.instance, std::move(*child)});
+      } else if (auto* told = std::get_if<kernel::TellChild>(&released.effect)) {
+        child_errands_.push_back({now_, released.instance, std::move(*told)});
       } else if (const Instance* const instance = parts_.instances.find(released.instance)) {
         parts_.dispatcher.place(number_, *instance, std::get<kernel::PlaceCall>(std::move(released.effect)), inputs_);
       }
@@ -281,7 +294,11 @@ void Tenure::release(Batch batch) {
   for (Answered& answered : batch.answers) answered.answer(std::move(answered.result));
   if (parts_.events && !batch.events.empty()) parts_.events->publish(std::move(batch.events));
   for (const InstanceRef ref : batch.finished)
-    if (Instance* const instance = parts_.instances.find(ref)) remove(*instance);
+    if (Instance* const instance = parts_.instances.find(ref)) {
+      report_end(*instance);
+      close_children(*instance);
+      remove(*instance);
+    }
   batch.clear();
   spare_ = std::move(batch);
 }

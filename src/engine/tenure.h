@@ -20,6 +20,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "engine/batch.h"
@@ -109,6 +110,12 @@ class Tenure {
     void append(Batch&& other);
     void clear();
   };
+  /// Something to do with a child, once what called for it is durable.
+  struct ChildErrand {
+    Timestamp due;
+    InstanceRef parent;
+    std::variant<kernel::StartChild, kernel::TellChild> wish;
+  };
   struct Coalesced {
     Timestamp due;
     InstanceRef instance;
@@ -125,7 +132,23 @@ class Tenure {
   Result<Value> start(const std::string& id, StartDemand& demand);
   std::optional<Result<Value>> ask(Instance& instance, Demand& demand, Answer& answer);
   Result<Value> ask_absent(const std::string& id, const Demand& demand);
+  void keep_definition(const kernel::Program& program);
+  Result<Instance*> create(const std::string& id, ProgramPtr program, kernel::Start start);
   Instance* find(std::string_view id);
+
+  // --- children (tenure_children.cpp) ---
+  void take_child_errands();
+  /// Errors: unavailable, when it must be tried again.
+  Status start_child(Instance& parent, const kernel::StartChild& wish);
+  Status tell_child(Instance& parent, const kernel::TellChild& wish);
+  Result<ProgramPtr> child_program(const kernel::StartChild& wish);
+  Result<Instance*> revive(const persistence::InstanceRow& row);
+  void enroll_child(Instance& child);
+  void strike_child(const Instance& child);
+  void relay_hold(const Instance& parent, WorkflowState now);
+  void report_end(const Instance& child);
+  void close_children(const Instance& parent);
+  void settle_recovered_children();
 
   // --- deciding (tenure.cpp) ---
   void decide_inputs();
@@ -151,6 +174,8 @@ class Tenure {
   kernel::DecideLimits limits_;
 
   std::unordered_map<std::string_view, InstanceRef> by_id_;
+  std::unordered_map<std::string, std::vector<InstanceRef>> children_;  ///< alive, by the parent's id
+  std::deque<ChildErrand> child_errands_;
   std::map<std::string, Error, std::less<>> unreadable_;
   std::unordered_map<std::string, std::vector<Answer>> watchers_;
   std::set<std::string, std::less<>> definitions_;  ///< hashes that the store has

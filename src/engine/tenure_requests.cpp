@@ -105,23 +105,34 @@ Result<Value> Tenure::start(const std::string& id, StartDemand& demand) {
     full.retry_after_us = Duration(std::chrono::seconds(1)).count();
     return fail(std::move(full));
   }
+  keep_definition(*demand.program);
+  for (const ProgramPtr& program : demand.library) {
+    keep_definition(*program);
+    demand.start.library.set(program->definition().id, program->hash());
+  }
+  MAPFLOW_ASSIGN(Instance* const instance, create(id, demand.program, std::move(demand.start)));
+  if (parts_.options.rows_at_once || demand.id_given) want_row(*instance, true);
+  return Value(false);
+}
+
+void Tenure::keep_definition(const kernel::Program& program) {
+  if (!definitions_.insert(program.hash()).second) return;
+  commit_.definitions.push_back(definition_row(program));
+}
+
+Result<Instance*> Tenure::create(const std::string& id, ProgramPtr program, kernel::Start start) {
   Instance& instance = parts_.instances.add();
   instance.tenure = this;
   instance.id = id;
-  instance.program = demand.program;
+  instance.program = std::move(program);
   by_id_.emplace(instance.id, instance.ref);
-  if (!definitions_.contains(demand.program->hash())) {
-    commit_.definitions.push_back(definition_row(*demand.program));
-    definitions_.insert(demand.program->hash());
-  }
-  demand.start.id = id;
-  demand.start.seed = parts_.random->next();
-  if (auto refused = decide(instance, kernel::Input(std::move(demand.start)))) {
+  start.id = id;
+  start.seed = parts_.random->next();
+  if (auto refused = decide(instance, kernel::Input(std::move(start)))) {
     remove(instance);
     return fail(*std::move(refused));
   }
-  if (parts_.options.rows_at_once || demand.id_given) want_row(instance, true);
-  return Value(false);
+  return &instance;
 }
 
 }  // namespace mapflow::engine

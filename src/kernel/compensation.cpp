@@ -3,7 +3,10 @@
 
 namespace mapflow::kernel {
 
-void Machine::complete_instance() { emit(StateChanged{WorkflowState::completed, "", std::nullopt}); }
+void Machine::complete_instance() {
+  if (!state_.released.empty()) return;  // the last of them brings the main frame here again
+  emit(StateChanged{WorkflowState::completed, "", std::nullopt});
+}
 
 void Machine::cancel_everything(std::string_view reason) {
   std::vector<RunId> roots;
@@ -12,11 +15,11 @@ void Machine::cancel_everything(std::string_view reason) {
   for (const RunId root : roots) cancel(root, reason);
 }
 
-bool Machine::has_something_to_undo() const {
-  switch (program_.definition().compensation_strategy) {
+bool has_something_to_undo(const Program& program, const State& state) {
+  switch (program.definition().compensation_strategy) {
     case CompensationStrategy::none: return false;
-    case CompensationStrategy::custom: return program_.compensation() != kNoBlock && state_.counters.completed > 0;
-    default: return !state_.undo.empty();
+    case CompensationStrategy::custom: return program.compensation() != kNoBlock && state.counters.completed > 0;
+    default: return !state.undo.empty();
   }
 }
 
@@ -25,13 +28,17 @@ void Machine::end_unhappily(Error error, WorkflowState outcome) {
   if (error.at_us == 0) error.at_us = to_micros(now_);
   cancel_everything(outcome == WorkflowState::cancelled ? "the workflow was cancelled" : "the workflow failed");
   const std::string reason = error.message;
-  if (!has_something_to_undo()) return emit(StateChanged{outcome, reason, std::move(error)});
-  emit(StateChanged{WorkflowState::compensating, reason, std::move(error)});
+  if (!has_something_to_undo(program_, state_) && state_.released.empty()) return emit(StateChanged{outcome, reason, std::move(error)});
+  emit(StateChanged{WorkflowState::compensating, reason, std::move(error), outcome});
   agenda_.push_back(Undoing{});
 }
 
 void Machine::carry_out(const Undoing&) {
   if (state_.state != WorkflowState::compensating) return;
+  // A child that is ending undoes its own steps before its parent's are undone.
+  for (const auto& [child, released] : state_.released)
+    if (released.how != Release::undo) return;
+  if (!has_something_to_undo(program_, state_)) return end_compensation();
   const auto strategy = program_.definition().compensation_strategy;
   if (strategy == CompensationStrategy::custom) {
     if (state_.custom_undo == UndoState::due) return open_custom_compensation();
@@ -56,6 +63,10 @@ void Machine::carry_out(const Undoing&) {
 
 void Machine::open_compensation(std::size_t entry) {
   const Undo& undo = state_.undo[entry];
+  if (!undo.child.empty()) {
+    commit_.effects.push_back(TellChild{undo.child, Release::undo});
+    return emit(ChildReleased{undo.child, Release::undo, static_cast<std::uint32_t>(entry)});
+  }
   Value locals = undo.locals.is_null() ? Value(Object{}) : undo.locals;
   locals.set("original", object({{"input", undo.input}, {"result", undo.result}}));
   if (state_.failure) locals.set("error", to_value(*state_.failure));
@@ -79,7 +90,9 @@ void Machine::end_compensation() {
   bool failed = state_.custom_undo == UndoState::failed;
   for (const Undo& undo : state_.undo) failed = failed || undo.state == UndoState::failed;
   if (failed) return emit(StateChanged{WorkflowState::failed, "a compensation failed", std::nullopt});
-  emit(StateChanged{WorkflowState::compensated, state_.reason, std::nullopt});
+  bool undone = state_.custom_undo == UndoState::done;
+  for (const Undo& undo : state_.undo) undone = undone || undo.state == UndoState::done;
+  emit(StateChanged{undone ? WorkflowState::compensated : state_.outcome, state_.reason, std::nullopt});
 }
 
 }  // namespace mapflow::kernel

@@ -134,6 +134,36 @@ class Describer {
     put_error(record.error);
   }
 
+  void operator()(const ChildKept& record) {
+    about(record.run, "step.child_kept");
+    put("child", record.child);
+  }
+
+  void operator()(const ChildReleased& record) {
+    if (record.how == Release::undo) {
+      const Undo& undo = before_.undo[record.undo];
+      type("step.compensating");
+      name(undo.node, undo.path);
+    } else {
+      type("child.released");
+    }
+    put("child", record.child);
+  }
+
+  void operator()(const ChildGone& record) {
+    const Released& released = before_.released.at(record.child);
+    if (released.how == Release::undo) {
+      const Undo& undo = before_.undo[released.undo];
+      type(record.ended == WorkflowState::compensated ? "step.compensated" : "step.compensation_failed");
+      name(undo.node, undo.path);
+    } else {
+      type("child.ended");
+    }
+    put("child", record.child);
+    put("state", to_string(record.ended));
+    put_error(record.error);
+  }
+
   void operator()(const VariablesUpdated& record) {
     type("variables.updated");
     Value variables(Object{});

@@ -25,6 +25,11 @@ struct Start {
   Value input;
   std::vector<std::string> tags;
   std::uint64_t seed = 0;
+  RunId parent_run;             ///< with a parent: its step, and the rest that a child is told
+  std::uint32_t parent_attempt = 0;
+  ParentClose on_parent_close = ParentClose::cancel;
+  std::uint32_t depth = 0;
+  Value library;                ///< content hash by workflow id
 };
 /// The outcome of a call. Ignored unless the call is still waited for.
 struct CallDone {
@@ -56,8 +61,21 @@ struct Skip {
 };
 /// Sets variables, by dotted name, of a paused or suspended instance.
 struct Update { Value variables; };
+/// A child instance is over, or could not be started (`state` is failed and `error` says why).
+struct ChildEnded {
+  std::string child;            ///< instance id
+  RunId run;                    ///< the step that started it
+  std::uint32_t attempt = 1;
+  WorkflowState state = WorkflowState::failed;
+  Value document;               ///< {instance_id, state, results, variables}
+  std::optional<Error> error;   ///< why it did not complete
+  bool undoable = false;        ///< it completed, and some of its steps can be undone
+};
+/// The parent of this completed instance is being undone: undo what its steps did. Of no effect in any other state.
+struct Compensate {};
 
-using Input = std::variant<Start, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update>;
+using Input = std::variant<Start, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update,
+                           ChildEnded, Compensate>;
 
 // --- effects ------------------------------------------------------------------------------------------------------
 
@@ -80,7 +98,24 @@ struct DropCall {
   std::string envelope_id;
 };
 
-using Effect = std::variant<PlaceCall, DropCall>;
+/// Start this child instance, unless it exists. Its end comes back as ChildEnded; with `detached`, the start as CallDone.
+struct StartChild {
+  RunId run;
+  std::uint32_t attempt = 1;
+  std::string child;            ///< instance id
+  std::string workflow;
+  std::string version;          ///< empty: any
+  bool detached = false;
+  bool again = false;           ///< it may exist already: an earlier delivery may have started it
+  Start start;                  ///< all but id and seed
+};
+/// Do this with a child that was released. Its end comes back as ChildEnded, also when it is over already.
+struct TellChild {
+  std::string child;
+  Release how = Release::cancel;
+};
+
+using Effect = std::variant<PlaceCall, DropCall, StartChild, TellChild>;
 
 /// What one decision came to. The records are already applied; the effects must wait until the records are durable.
 struct Commit {

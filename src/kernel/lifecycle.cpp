@@ -156,23 +156,19 @@ std::string envelope_id(const State& state, const Run& run) {
   return state.id + "/" + std::to_string(run.id.value) + "." + std::to_string(run.attempt) + "." + std::to_string(run.delivery);
 }
 
-std::string text_of(const Value& request, std::string_view member) {
-  const Value* found = request.find(member);
-  return found && found->is_text() ? std::string(found->as_text()) : std::string();
-}
-
 }  // namespace
 
 void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> request) {
   emit(CallPlaced{id, delivery, std::move(request)});
   const Run& run = this->run(id);
   const Step& step = *node(run).step;
+  if (run.calls_child()) return start_child(run);
 
   PlaceCall call;
   call.run = id;
   call.attempt = run.attempt;
-  call.target.kind = text_of(run.input, "kind") == "handler" ? Target::Kind::handler : Target::Kind::agent;
-  call.target.name = text_of(run.input, "target");
+  call.target.kind = run.request_text( "kind") == "handler" ? Target::Kind::handler : Target::Kind::agent;
+  call.target.name = run.request_text( "target");
   const Value* reply = run.input.find("reply");
   call.expects_reply = !reply || reply->as_bool();
   Envelope& envelope = call.envelope;
@@ -185,10 +181,10 @@ void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> 
   envelope.step = step.id;
   envelope.attempt = run.attempt;
   envelope.delivery = run.delivery;
-  envelope.action = text_of(run.input, "action");
+  envelope.action = run.request_text( "action");
   if (const Value* data = run.input.find("data")) envelope.data = *data;
   if (const Value* headers = run.input.find("headers")) envelope.headers = *headers;
-  envelope.priority = parse_priority(text_of(run.input, "priority")).value_or(Priority::medium);
+  envelope.priority = parse_priority(run.request_text( "priority")).value_or(Priority::medium);
   envelope.deadline = std::min(run.deadline, run.total_deadline);
   commit_.effects.push_back(std::move(call));
 }
@@ -200,7 +196,7 @@ void Machine::redeliver_calls() {
     if (run.delivery > 0 && run.state == StepState::running && run.phase == Phase::working) in_flight.push_back(id);
   for (const RunId id : in_flight) {
     const std::uint32_t deliveries = run(id).delivery;
-    if (deliveries < limits_.deliveries) {
+    if (deliveries < limits_.deliveries || run(id).calls_child()) {
       place_call(id, deliveries + 1, std::nullopt);
     } else {
       attempt_failed(id, Error(code::poison, "delivered " + std::to_string(deliveries) + " times and the engine stopped each time"
@@ -210,6 +206,7 @@ void Machine::redeliver_calls() {
 }
 
 void Machine::drop_call(const Run& run) {
+  if (run.delivery > 0 && run.calls_child()) return release_child(run);
   if (run.delivery > 0) commit_.effects.push_back(DropCall{run.id, envelope_id(state_, run)});
 }
 

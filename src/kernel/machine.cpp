@@ -59,6 +59,11 @@ void Machine::on(const Start& start) {
   started.definition = program_.hash();
   started.correlation_id = start.correlation_id;
   started.parent_id = start.parent_id;
+  started.parent_run = start.parent_run;
+  started.parent_attempt = start.parent_attempt;
+  started.on_parent_close = start.on_parent_close;
+  started.depth = start.depth;
+  started.library = start.library;
   started.tags = definition.tags;
   started.tags.insert(started.tags.end(), start.tags.begin(), start.tags.end());
   started.input = start.input;
@@ -71,12 +76,17 @@ void Machine::on(const Start& start) {
   open_frame(kNoRun, program_.main(), FrameRole::main, 0, Value());
 }
 
+/// Not so when the answer is late, doubled, or of a step that was given up.
+bool Machine::awaits(RunId id, std::uint32_t attempt) const {
+  const Run* run = state_.run(id);
+  return run && run->delivery > 0 && run->attempt == attempt && run->phase == Phase::working && run->state == StepState::running;
+}
+
 void Machine::on(const CallDone& done) {
+  if (!awaits(done.run, done.attempt)) return;
   const Run* run = state_.run(done.run);
-  const bool awaited = run && run->delivery > 0 && run->attempt == done.attempt && run->phase == Phase::working &&
-                       run->state == StepState::running;
-  if (!awaited) return;  // late, doubled, or of a step that was given up
   if (!done.outcome) return attempt_failed(done.run, done.outcome.error());
+  if (run->calls_child()) release_detached(*run);
   StepScope scope(*this, done.run);
   node(*run).kind->on_reply(scope, *done.outcome);
 }
@@ -87,6 +97,7 @@ void Machine::on(const Tick&) {
 
 void Machine::on(const Recover&) {
   redeliver_calls();
+  tell_released_children();
   attend_everything();
   if (going()) fire_timers();
 }

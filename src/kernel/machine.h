@@ -38,4 +38,9 @@ struct DecideLimits {
 /// When the commit cannot be made durable the state must be thrown away and read from the store again.
 Commit decide(const Program& program, State& state, const Input& input, Timestamp now, const DecideLimits& limits = {});
 
+/// Whether the instance's steps, as far as they came, call for compensation.
+bool has_something_to_undo(const Program& program, const State& state);
+/// What the parent of a child that is over is told.
+ChildEnded child_ended(const Program& program, const State& child);
+
 }  // namespace mapflow::kernel

@@ -41,6 +41,9 @@ class Compiler {
     program_->hash_ = std::move(hash);
     program_->secrets_ = Value(Object{});
     const Definition& source = program_->definition_;
+    if (!source.variables_schema.is_null()) {
+      MAPFLOW_ASSIGN(program_->input_, Schema::compile(source.variables_schema));
+    }
     MAPFLOW_ASSIGN(program_->main_, block(source.steps, nullptr));
     if (source.compensation_strategy == CompensationStrategy::custom && !source.compensation_steps.empty()) {
       MAPFLOW_ASSIGN(program_->compensation_, block(source.compensation_steps, nullptr));
@@ -98,6 +101,15 @@ class Compiler {
   const jinja::Environment& environment_;
   Program* program_ = nullptr;
 };
+
+Status Program::check_input(const Value& given) const {
+  if (!given.is_null() && !given.is_object())
+    return fail(code::invalid_input, "the input is a " + std::string(to_string(given.type())) + ", not an object");
+  if (!input_) return {};
+  const auto found = input_->check(given.is_null() ? Value(Object()) : given);
+  if (found.empty()) return {};
+  return fail(schema_error("the input", found));
+}
 
 Result<std::shared_ptr<const Program>> compile(Definition definition, std::string hash, const KindRegistry& kinds,
                                                const jinja::Environment& environment) {

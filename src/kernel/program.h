@@ -13,6 +13,7 @@
 #include "jinja/jinja.h"
 #include "kernel/ids.h"
 #include "model/definition.h"
+#include "value/schema.h"
 
 namespace mapflow::kernel {
 
@@ -51,6 +52,8 @@ class Program {
   const BlockNode& block(BlockIndex index) const { return blocks_[index.value]; }
   std::size_t node_count() const { return nodes_.size(); }
   std::size_t block_count() const { return blocks_.size(); }
+  /// Whether `given` may start an instance. Errors: invalid_input, naming everything that does not fit.
+  Status check_input(const Value& given) const;
   BlockIndex main() const { return main_; }
   /// `secrets` as templates see it: the opaque token of every secret that the definition names.
   const Value& secrets() const { return secrets_; }
@@ -65,6 +68,7 @@ class Program {
   Value secrets_;
   std::vector<StepNode> nodes_;
   std::vector<BlockNode> blocks_;
+  std::optional<Schema> input_;  ///< the definition's variables_schema
   BlockIndex main_, compensation_ = kNoBlock;
   bool watches_ = false;
 };

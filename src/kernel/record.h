@@ -41,13 +41,29 @@ enum class Phase : std::uint8_t {
   falling_back,  ///< its `fallback` steps run
 };
 
+/// What becomes of a child instance whose parent ends, or gives up the step that started it.
+enum class ParentClose : std::uint8_t { cancel, abandon, wait };
+
+/// What is asked of a child that its step waits for no longer. The parent still waits for it before it ends itself.
+enum class Release : std::uint8_t {
+  cancel,
+  terminate,
+  wait,   ///< nothing: it may come to its own end
+  undo,   ///< it had completed, and is compensated as a part of the parent's compensation
+};
+
 struct InstanceStarted {
   std::string id;
   std::string workflow;
   std::string version;
   std::string definition;      ///< content hash
   std::string correlation_id;
-  std::string parent_id;
+  std::string parent_id;       ///< empty: nobody's child
+  RunId parent_run;            ///< the parent's step that started it
+  std::uint32_t parent_attempt = 0;
+  ParentClose on_parent_close = ParentClose::cancel;
+  std::uint32_t depth = 0;     ///< how many parents there are above
+  Value library;               ///< content hash by workflow id: what sub-workflows are started from
   Value input;                 ///< what the starter gave
   Value variables;             ///< the definition's defaults with the input laid over them
   std::vector<std::string> tags;
@@ -55,7 +71,9 @@ struct InstanceStarted {
   Timestamp deadline = kNever; ///< of the whole workflow
   template <class A> void fields(A& a) {
     a("id", id); a("workflow", workflow); a("version", version); a("definition", definition);
-    a("correlation_id", correlation_id); a("parent_id", parent_id); a("input", input); a("variables", variables);
+    a("correlation_id", correlation_id); a("parent_id", parent_id); a("parent_run", parent_run);
+    a("parent_attempt", parent_attempt); a("on_parent_close", on_parent_close); a("depth", depth); a("library", library);
+    a("input", input); a("variables", variables);
     a("tags", tags); a("seed", seed); a("deadline", deadline);
   }
 };
@@ -64,7 +82,8 @@ struct StateChanged {
   WorkflowState to = WorkflowState::running;
   std::string reason;
   std::optional<Error> error;
-  template <class A> void fields(A& a) { a("to", to); a("reason", reason); a("error", error); }
+  WorkflowState outcome = WorkflowState::failed;  ///< to `compensating`: the end when nothing had to be undone
+  template <class A> void fields(A& a) { a("to", to); a("reason", reason); a("error", error); a("outcome", outcome); }
 };
 
 /// A block begins. `owner` is the run whose block it is; kNoRun for the instance's own.
@@ -195,9 +214,32 @@ struct VariablesUpdated {
   template <class A> void fields(A& a) { a("writes", writes); }
 };
 
+/// The run's child completed, and can be undone later.
+struct ChildKept {
+  RunId run;
+  std::string child;            ///< instance id
+  template <class A> void fields(A& a) { a("run", run); a("child", child); }
+};
+
+/// No step waits for the child any more, but the instance does not end before it.
+struct ChildReleased {
+  std::string child;
+  Release how = Release::cancel;
+  std::uint32_t undo = 0;       ///< with Release::undo: the entry in State::undo
+  template <class A> void fields(A& a) { a("child", child); a("how", how); a("undo", undo); }
+};
+
+/// A released child is over.
+struct ChildGone {
+  std::string child;
+  WorkflowState ended = WorkflowState::cancelled;
+  std::optional<Error> error;
+  template <class A> void fields(A& a) { a("child", child); a("ended", ended); a("error", error); }
+};
+
 using RecordBody = std::variant<InstanceStarted, StateChanged, FrameOpened, FrameClosed, StepStarted, AttemptStarted,
                                 CallPlaced, StepWaiting, Noted, StepRetrying, StepFaulted, StepSucceeded, StepSettled,
-                                StepSkipped, SignalReceived, SignalTaken, VariablesUpdated>;
+                                StepSkipped, SignalReceived, SignalTaken, VariablesUpdated, ChildKept, ChildReleased, ChildGone>;
 
 struct Record {
   Timestamp at;

@@ -40,6 +40,7 @@ void Machine::on(const Cancel& cancel) {
 void Machine::on(const Terminate& terminate) {
   if (state_.state == WorkflowState::cancelled) return;
   if (is_terminal(state_.state)) return refuse("terminate");
+  terminating_ = true;
   cancel_everything("terminated");
   const std::string why = terminate.reason.empty() ? "terminated on request" : "terminated: " + terminate.reason;
   emit(StateChanged{WorkflowState::cancelled, "terminated", Error(code::cancelled, why)});

@@ -87,6 +87,11 @@ class Applier {
     state_.definition = record.definition;
     state_.correlation_id = record.correlation_id;
     state_.parent_id = record.parent_id;
+    state_.parent_run = record.parent_run;
+    state_.parent_attempt = record.parent_attempt;
+    state_.on_parent_close = record.on_parent_close;
+    state_.depth = record.depth;
+    state_.library = record.library;
     state_.tags = record.tags;
     state_.input = record.input;
     state_.variables = record.variables;
@@ -104,6 +109,7 @@ class Applier {
     state_.state = record.to;
     state_.reason = record.reason;
     state_.changed = at_;
+    if (record.to == WorkflowState::compensating) state_.outcome = record.outcome;
     if (record.error && record.to != WorkflowState::suspended) {
       if (!state_.failure) state_.failure = record.error;
       state_.errors.insert(state_.errors.begin(), *record.error);
@@ -113,7 +119,10 @@ class Applier {
       state_.frames.clear();
       state_.timers.clear();
     }
-    if (is_terminal(record.to)) state_.signals.clear();
+    if (is_terminal(record.to)) {
+      state_.signals.clear();
+      state_.released.clear();
+    }
   }
 
   void operator()(const FrameOpened& record) {
@@ -193,6 +202,7 @@ class Applier {
     run.state = StepState::running;
     run.phase = Phase::working;
     run.memo = Value();
+    run.kept_child.clear();
     run.join = Join{};
     run.delivery = 0;
     set_timers(run, kNever, record.deadline, run.total_deadline);
@@ -262,7 +272,8 @@ class Applier {
       around.error = record.error;
     }
     if (record.error && (completed || record.tolerated)) state_.errors.push_back(*record.error);
-    if (completed && node.compensate != kNoBlock && around.role != FrameRole::compensation) push_undo(run, path, record);
+    const bool undoable = node.compensate != kNoBlock || !run.kept_child.empty();
+    if (completed && undoable && around.role != FrameRole::compensation) push_undo(run, path, record);
 
     count(record.state);
     Settled settled{run.id, run.node, std::move(path), record.state, run.attempt, run.started, at_, record.error};
@@ -280,6 +291,23 @@ class Applier {
     auto& queue = state_.signals.at(record.name);
     queue.pop_front();
     if (queue.empty()) state_.signals.erase(record.name);
+  }
+
+  void operator()(const ChildKept& record) { run(record.run).kept_child = record.child; }
+
+  void operator()(const ChildReleased& record) {
+    state_.released[record.child] = {record.how, record.undo};
+    if (record.how == Release::undo) state_.undo[record.undo].state = UndoState::running;
+  }
+
+  void operator()(const ChildGone& record) {
+    const Released released = state_.released.at(record.child);
+    state_.released.erase(record.child);
+    if (released.how != Release::undo) return;
+    const bool undone = record.ended == WorkflowState::compensated;
+    state_.undo[released.undo].state = undone ? UndoState::done : UndoState::failed;
+    if (!undone && record.error) state_.errors.push_back(*record.error);
+    ++state_.counters.compensations;
   }
 
   void operator()(const VariablesUpdated& record) { set_variables(record.writes); }
@@ -331,6 +359,7 @@ class Applier {
     undo.execution = run.execution;
     if (const Value* data = run.input.find("data")) undo.input = *data;
     undo.result = record.result;
+    if (program_.node(run.node).compensate == kNoBlock) undo.child = run.kept_child;
     for (const Frame* at = state_.frame(run.frame); at != nullptr; at = state_.around(*at)) {
       if (!at->locals.is_object()) continue;
       for (const auto& [name, value] : at->locals.as_object())

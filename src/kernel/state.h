@@ -54,6 +54,7 @@ struct Run {
   Timestamp deadline = kNever;        ///< of the attempt
   Timestamp total_deadline = kNever;  ///< of all attempts
   std::string signal;                 ///< waited for
+  std::string kept_child;             ///< id of the child that completed and can be undone
   Value input;                        ///< of the call: {target, action, data, headers, priority}
   Value memo;                         ///< the kind's own facts
   Value result;                       ///< in phase succeeded
@@ -63,10 +64,17 @@ struct Run {
   template <class A> void fields(A& a) {
     a("id", id); a("node", node); a("frame", frame); a("state", state); a("phase", phase); a("attempt", attempt);
     a("delivery", delivery); a("execution", execution); a("started", started); a("due", due); a("deadline", deadline);
-    a("total_deadline", total_deadline); a("signal", signal); a("input", input); a("memo", memo); a("result", result);
+    a("total_deadline", total_deadline); a("signal", signal); a("kept_child", kept_child); a("input", input); a("memo", memo); a("result", result);
     a("writes", writes); a("error", error); a("join", join);
   }
   Timestamp next_timer() const { return std::min({due, deadline, total_deadline}); }
+  /// A text member of `input`; empty when there is none.
+  std::string_view request_text(std::string_view member) const {
+    const Value* found = input.find(member);
+    return found && found->is_text() ? found->as_text() : std::string_view();
+  }
+  /// Whether its call starts a child instance.
+  bool calls_child() const { return request_text("kind") == "workflow"; }
 };
 
 /// A block being executed.
@@ -101,10 +109,18 @@ struct Undo {
   Value input;
   Value result;
   Value locals;
+  std::string child;                  ///< undone by undoing this child instance; empty: by the step's `compensate`
   template <class A> void fields(A& a) {
     a("node", node); a("path", path); a("execution", execution); a("state", state); a("input", input);
-    a("result", result); a("locals", locals);
+    a("result", result); a("locals", locals); a("child", child);
   }
+};
+
+/// A child that no step waits for, but the instance does.
+struct Released {
+  Release how = Release::cancel;
+  std::uint32_t undo = 0;
+  template <class A> void fields(A& a) { a("how", how); a("undo", undo); }
 };
 
 /// A step that is over, for people who look at the instance.
@@ -137,8 +153,14 @@ struct State {
 
   std::uint64_t seq = 0;              ///< records applied
   std::string id, workflow, version, definition, correlation_id, parent_id;
+  RunId parent_run;
+  std::uint32_t parent_attempt = 0;
+  ParentClose on_parent_close = ParentClose::cancel;
+  std::uint32_t depth = 0;
+  Value library;
   std::vector<std::string> tags;
   WorkflowState state = WorkflowState::pending;
+  WorkflowState outcome = WorkflowState::failed;  ///< while compensating: the end when nothing had to be undone
   std::string reason;                 ///< of the last change of state
   Timestamp started{};
   Timestamp changed{};                ///< last change of state
@@ -154,6 +176,7 @@ struct State {
   std::map<FrameId, Frame> frames;
   std::vector<Undo> undo;             ///< in the order of completion
   UndoState custom_undo = UndoState::due;  ///< of the workflow's compensation_steps, with strategy custom
+  std::map<std::string, Released> released;  ///< children by instance id
   std::vector<Settled> settled;
   Counters counters;
   std::uint32_t last_run = 0;
@@ -161,7 +184,9 @@ struct State {
   std::uint32_t last_execution = 1;
   template <class A> void fields(A& a) {
     a("seq", seq); a("id", id); a("workflow", workflow); a("version", version); a("definition", definition);
-    a("correlation_id", correlation_id); a("parent_id", parent_id); a("tags", tags); a("state", state); a("reason", reason);
+    a("correlation_id", correlation_id); a("parent_id", parent_id); a("parent_run", parent_run);
+    a("parent_attempt", parent_attempt); a("on_parent_close", on_parent_close); a("depth", depth); a("library", library);
+    a("outcome", outcome); a("released", released); a("tags", tags); a("state", state); a("reason", reason);
     a("started", started); a("changed", changed); a("deadline", deadline); a("seed", seed); a("input", input);
     a("variables", variables); a("results", results); a("errors", errors); a("failure", failure); a("custom_undo", custom_undo);
     a("signals", signals); a("runs", runs); a("frames", frames); a("undo", undo); a("settled", settled);

@@ -55,6 +55,11 @@ Result<bool> StepScope::test_with(const jinja::Template& expression, const Value
   return expression.test(LocalScope(locals, names));
 }
 
+Result<Value> StepScope::render_seeing(const ValueTemplate& value, const Value& locals) const {
+  const NameScope names(machine_.program(), machine_.state(), run().frame, run_);
+  return value.render(LocalScope(locals, names));
+}
+
 Value StepScope::results() const {
   return *NameScope(machine_.program(), machine_.state(), run().frame, run_).find("results");
 }
@@ -68,6 +73,16 @@ void StepScope::open(std::uint32_t branch, std::uint32_t slot, Value locals) {
 void StepScope::call(const Target& target, Value request) {
   request.set("kind", target.kind == Target::Kind::handler ? "handler" : "agent");
   request.set("target", target.name);
+  machine_.place_call(run_, 1, std::move(request));
+}
+
+void StepScope::start_child(Value request) {
+  const std::uint32_t most = machine_.program().definition().max_depth;
+  if (machine_.state().depth >= most) {
+    return fail(Error(code::resource_exhausted, "workflows are nested " + std::to_string(most) + " deep",
+                      "see whether one calls itself without end, or raise max_depth"));
+  }
+  request.set("kind", "workflow");
   machine_.place_call(run_, 1, std::move(request));
 }
 

@@ -43,6 +43,7 @@ class StepScope {
   /// As evaluate and test, with the members of `locals` seen before all other names.
   Result<Value> evaluate_with(const jinja::Template& expression, const Value& locals) const;
   Result<bool> test_with(const jinja::Template& expression, const Value& locals) const;
+  Result<Value> render_seeing(const ValueTemplate& value, const Value& locals) const;
   const Value& variables() const;
   /// Results of steps as seen where the step stands: an object by step id.
   Value results() const;
@@ -59,6 +60,9 @@ class StepScope {
   void open(std::uint32_t branch, std::uint32_t slot, Value locals = {});
   /// Calls an agent or handler: {target: {kind, name}, action, data, headers, priority, reply}.
   void call(const Target& target, Value request);
+  /// Starts a child instance: {target: workflow id, version, data: input, reply, on_parent_close}. Its outcome comes to
+  /// on_reply as {instance_id, state, results, variables}; with reply: false its start does, as {instance_id}.
+  void start_child(Value request);
   /// Sleeps until on_timer or on_signal; kNever and "" leave the one or the other out.
   void wait(Timestamp due, std::string signal = {});
   /// Takes the oldest queued signal of that name, if there is one.

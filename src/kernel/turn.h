@@ -1,9 +1,10 @@
 // One decision in the making. Internal to the kernel: decide() makes a Machine, feeds it one input and takes its commit.
 //
-// The work is spread over four files, one idea each:
+// The work is spread over five files, one idea each:
 //   machine.cpp       inputs: what start, a reply, the clock and a signal mean; the agenda
 //   requests.cpp      inputs from people: pause, resume, cancel, retry, skip …
 //   lifecycle.cpp     a step's way from started to settled: attempts, calls, failures, hooks; frames that advance
+//   children.cpp      child instances: started, released, undone
 //   compensation.cpp  an instance's end: completed, or cancelled and undone
 #pragma once
 
@@ -71,6 +72,8 @@ class Machine {
   void on(const Retry& retry);
   void on(const Skip& skip);
   void on(const Update& update);
+  void on(const ChildEnded& ended);
+  void on(const Compensate&);
   void refuse(std::string_view what);
   void refuse(Error why);
   Result<RunId> living(const std::string& step) const;
@@ -79,6 +82,7 @@ class Machine {
   void fire_timers();
   void attend_everything();
   bool going() const;
+  bool awaits(RunId id, std::uint32_t attempt) const;
   void drain();
   void carry_out(const Advance& item);
   void carry_out(const Attend& item);
@@ -100,11 +104,17 @@ class Machine {
   std::uint32_t execution_below(RunId owner) const;
   double chance(std::uint64_t salt) const;
 
+  // --- children.cpp ---
+  std::string child_id(const Run& run) const;
+  void start_child(const Run& run);
+  void release_child(const Run& run);
+  void release_detached(const Run& run);
+  void tell_released_children();
+
   // --- compensation.cpp ---
   void complete_instance();
   void end_unhappily(Error error, WorkflowState outcome);
   void cancel_everything(std::string_view reason);
-  bool has_something_to_undo() const;
   void open_compensation(std::size_t entry);
   void open_custom_compensation();
   void end_compensation();
@@ -115,6 +125,7 @@ class Machine {
   const DecideLimits& limits_;
   std::deque<Item> agenda_;
   Commit commit_;
+  bool terminating_ = false;  ///< this decision ends the instance at once, and its children with it
 };
 
 }  // namespace mapflow::kernel

@@ -30,12 +30,12 @@ constexpr std::array<std::uint32_t, 10> workflow_table() {
   row(running, to({paused, suspended, completed}) | unhappy_end);
   row(paused, to({running}) | unhappy_end);
   row(suspended, to({running, paused}) | unhappy_end);
-  row(compensating, to({compensated, failed, cancelled}));
+  row(compensating, to({compensated, failed, cancelled, timed_out}));
   row(failed, to({running}));  // retry, rewind
   row(cancelled, to({running}));  // rewind
   row(timed_out, to({running}));
   row(compensated, to({running}));
-  row(completed, to({running}));
+  row(completed, to({running, compensating}));  // compensating: with the parent that it is a part of
   return table;
 }
 

@@ -8,7 +8,7 @@ std::unique_ptr<kernel::KindRegistry> make_registry() {
   using Maker = std::unique_ptr<const kernel::StepKind> (*)();
   static constexpr Maker kMakers[] = {make_message, make_parallel,  make_conditional, make_loop,
                                       make_wait,    make_transform, make_aggregate,   make_custom,
-                                      make_sequence};
+                                      make_subworkflow, make_sequence};
   auto registry = std::make_unique<kernel::KindRegistry>();
   for (const Maker make : kMakers) ensure(registry->add(make()).has_value(), "built-in kinds have different names");
   return registry;

@@ -20,5 +20,6 @@ std::unique_ptr<const kernel::StepKind> make_loop();
 std::unique_ptr<const kernel::StepKind> make_wait();
 std::unique_ptr<const kernel::StepKind> make_sequence();
 std::unique_ptr<const kernel::StepKind> make_aggregate();
+std::unique_ptr<const kernel::StepKind> make_subworkflow();
 
 }  // namespace mapflow::steps

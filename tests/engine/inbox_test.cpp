@@ -24,8 +24,8 @@ steps:
   - { id: second, type: wait, signal: go }
 )";
 
-void post(World& world, const std::string& id, const engine::Demand& demand, bool with_definition = false) {
-  REQUIRE(world.store->post(world.partition_of(id), engine::encode_command(id, demand, with_definition)));
+void post(World& world, const std::string& id, const engine::Demand& demand) {
+  REQUIRE(world.store->post(world.partition_of(id), engine::encode_command(id, demand, *world.store)));
 }
 
 std::size_t waiting(World& world, const std::string& id) {
@@ -86,9 +86,9 @@ TEST_CASE("an instance may be started through the inbox, by a process that alone
   demand.start.input = object({{"x", 1}});
   demand.start.tags = {"blue"};
   demand.start.correlation_id = "c-1";
-  const std::string command = engine::encode_command("i", demand, true);
 
   World fresh;  // a store that has never seen the definition
+  const std::string command = engine::encode_command("i", demand, *fresh.store);
   fresh.node();
   REQUIRE(fresh.store->post(fresh.partition_of("i"), command));
   REQUIRE(fresh.store->post(fresh.partition_of("i"), command));  // sent twice: the second finds the first
@@ -143,7 +143,7 @@ TEST_CASE("commands say the same after being written and read") {
   const auto kinds = steps::make_registry();
   engine::ProgramCache programs(*kinds, *world.store);
   const auto round_trip = [&](const engine::Demand& demand) {
-    auto command = engine::decode_command(engine::encode_command("i", demand), programs);
+    auto command = engine::decode_command(engine::encode_command("i", demand, *world.store), programs);
     REQUIRE(command);
     CHECK(command->instance == "i");
     return std::move(command->demand);

@@ -99,14 +99,14 @@ struct World::NodeParts {
 
 World::World(std::uint32_t partitions)
     : time(from_micros(1'700'000'000'000'000)), store(persistence::make_memory_store({partitions})) {
-  programs_ = std::make_shared<engine::ProgramCache>(*kinds_, *store);
+  programs = std::make_shared<engine::ProgramCache>(*kinds_, *store);
 }
 
 World::~World() = default;
 
 void World::add(Definition definition) {
   definition.agents.push_back({"agent", "queue", Value("work"), {}, {}});
-  REQUIRE(programs_->add(std::move(definition)));
+  REQUIRE(programs->add(std::move(definition)));
 }
 
 engine::Member& World::node(const std::string& name, bool share) {
@@ -169,7 +169,8 @@ std::shared_ptr<Heard> World::ask(const std::string& id, engine::Demand demand, 
 
 std::shared_ptr<Heard> World::start(const std::string& id, std::string_view workflow, Value input,
                                     const std::string& node) {
-  engine::StartDemand demand{programs_->current(workflow)->program, {}, true};
+  engine::StartDemand demand{programs->current(workflow), {}, true};
+  demand.library = programs->library(*demand.program);
   demand.start.id = id;
   demand.start.input = std::move(input);
   return ask(id, std::move(demand), node);
@@ -187,7 +188,7 @@ WorkflowState World::state(const std::string& id) const {
 }
 
 Result<StoredInstance> World::stored(const std::string& id, bool events) const {
-  return engine::read_stored_instance(*store, *programs_, id, events);
+  return engine::read_stored_instance(*store, *programs, id, events);
 }
 
 }  // namespace mapflow::testing

@@ -73,6 +73,8 @@ class World {
   std::vector<engine::InstanceEvent> events;    ///< published by any node
   std::vector<std::string> log;
 
+  std::shared_ptr<engine::ProgramCache> programs;  ///< what add() compiled
+
   engine::ManualWorld time;
   std::shared_ptr<persistence::Store> store;    ///< never fails: for looking
 
@@ -101,7 +103,6 @@ class World {
   struct Sink;
   struct NodeParts;
   std::unique_ptr<kernel::KindRegistry> kinds_ = steps::make_registry();
-  std::shared_ptr<engine::ProgramCache> programs_;
   std::map<std::string, std::unique_ptr<NodeParts>> nodes_;
 };
 

@@ -1,0 +1,220 @@
+// The part of a tenure that runs children. A child lives in its parent's partition: its start, its end and what its parent
+// is told of them are in one log, so no message between them can be lost, doubled or overtake another.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/snapshot.h"
+#include "engine/tenure.h"
+
+namespace mapflow::engine {
+namespace {
+
+constexpr Duration kTryAgain = std::chrono::seconds(1);
+constexpr std::string_view kHeldWithParent = "its parent is paused";
+
+kernel::ChildEnded never_was(const kernel::StartChild& wish, Error why) {
+  kernel::ChildEnded ended;
+  ended.child = wish.child;
+  ended.run = wish.run;
+  ended.attempt = wish.attempt;
+  ended.error = std::move(why);
+  return ended;
+}
+
+/// What a running child is told when its parent is over.
+kernel::Input closing(const kernel::State& parent) {
+  if (parent.reason == "terminated") return kernel::Terminate{"its parent was terminated"};
+  return kernel::Cancel{"its parent is over"};
+}
+
+}  // namespace
+
+void Tenure::take_child_errands() {
+  for (std::size_t left = child_errands_.size(); left > 0; --left) {
+    ChildErrand errand = std::move(child_errands_.front());
+    child_errands_.pop_front();
+    Instance* const parent = parts_.instances.find(errand.parent);
+    if (!parent) continue;  // over; close_children has told its children
+    Status done;
+    if (errand.due <= now_) {
+      done = std::visit(
+          [&](const auto& wish) {
+            if constexpr (std::is_same_v<std::decay_t<decltype(wish)>, kernel::StartChild>) return start_child(*parent, wish);
+            else return tell_child(*parent, wish);
+          },
+          errand.wish);
+      if (done) continue;
+      parts_.say(fmt::format("instance {}: its child has to wait: {}", parent->id, done.error().to_string()));
+      errand.due = saturating_add(now_, kTryAgain);
+    }
+    child_errands_.push_back(std::move(errand));
+  }
+}
+
+// --- starting ---------------------------------------------------------------------------------------------------------
+
+Status Tenure::start_child(Instance& parent, const kernel::StartChild& wish) {
+  const auto report = [&](kernel::Input input) { inputs_.push_back({parent.ref, std::move(input)}); };
+  const kernel::Run* const run = parent.state.run(wish.run);
+  if (!run || run->attempt != wish.attempt) return {};  // its step was given up meanwhile
+  if (wish.again && !find(wish.child)) {
+    const auto row = parts_.store->instance(wish.child);
+    if (!row && !row.error().is(code::not_found)) return fail(row.error());
+    if (row && row->finished) {
+      MAPFLOW_ASSIGN(const Snapshot snapshot, decode_snapshot(row->snapshot));
+      MAPFLOW_ASSIGN(const ProgramPtr program, parts_.programs->find(row->definition));
+      report(kernel::child_ended(*program, snapshot.state));
+      return {};
+    }
+  }
+  if (!find(wish.child)) {
+    auto program = child_program(wish);
+    if (!program && program.error().is(code::unavailable)) return fail(std::move(program).error());
+    if (program)
+      if (Status fits = (*program)->check_input(wish.start.input); !fits) program = fail(std::move(fits).error());
+    if (!program) {
+      report(never_was(wish, std::move(program).error()));
+      return {};
+    }
+    keep_definition(**program);
+    if (const auto child = create(wish.child, *std::move(program), wish.start); child) want_row(**child, false);
+    else report(never_was(wish, child.error()));
+  }
+  if (wish.detached) report(kernel::CallDone{wish.run, wish.attempt, Reply{object({{"instance_id", wish.child}}), {}}});
+  return {};
+}
+
+/// The definition that was current when the eldest parent started; that of this process where the library lacks it.
+Result<ProgramPtr> Tenure::child_program(const kernel::StartChild& wish) {
+  ProgramPtr program;
+  if (const Value* hash = wish.start.library.find(wish.workflow)) {
+    MAPFLOW_ASSIGN(program, parts_.programs->find(hash->as_text()));
+  } else {
+    program = parts_.programs->current(wish.workflow);
+  }
+  if (!program)
+    return fail(code::not_found, fmt::format("there is no workflow '{}'", wish.workflow),
+                did_you_mean(wish.workflow, parts_.programs->workflows()));
+  const std::string& version = program->definition().version;
+  if (!wish.version.empty() && wish.version != version)
+    return fail(code::not_found, fmt::format("workflow '{}' is there in version {}, not {}", wish.workflow, version, wish.version));
+  return program;
+}
+
+// --- telling ----------------------------------------------------------------------------------------------------------
+
+Status Tenure::tell_child(Instance& parent, const kernel::TellChild& wish) {
+  if (Instance* const child = find(wish.child)) {
+    switch (wish.how) {
+      case kernel::Release::cancel: decide(*child, kernel::Cancel{"its parent does not wait for it any more"}); break;
+      case kernel::Release::terminate: decide(*child, kernel::Terminate{"its parent was terminated"}); break;
+      case kernel::Release::undo: decide(*child, kernel::Compensate{}); break;
+      case kernel::Release::wait: break;
+    }
+    return {};
+  }
+  const auto row = parts_.store->instance(wish.child);
+  if (!row) {
+    if (!row.error().is(code::not_found)) return fail(row.error());
+    kernel::ChildEnded ended;  // it was released before it was started
+    ended.child = wish.child;
+    ended.state = WorkflowState::cancelled;
+    inputs_.push_back({parent.ref, std::move(ended)});
+    return {};
+  }
+  if (wish.how == kernel::Release::undo && row->state == to_string(WorkflowState::completed)) {
+    MAPFLOW_ASSIGN(Instance* const child, revive(*row));
+    decide(*child, kernel::Compensate{});
+    return {};
+  }
+  MAPFLOW_ASSIGN(const Snapshot snapshot, decode_snapshot(row->snapshot));
+  MAPFLOW_ASSIGN(const ProgramPtr program, parts_.programs->find(row->definition));
+  inputs_.push_back({parent.ref, kernel::child_ended(*program, snapshot.state)});
+  return {};
+}
+
+/// Takes a finished instance into memory again.
+Result<Instance*> Tenure::revive(const persistence::InstanceRow& row) {
+  MAPFLOW_ASSIGN(Snapshot snapshot, decode_snapshot(row.snapshot));
+  MAPFLOW_ASSIGN(ProgramPtr program, parts_.programs->find(row.definition));
+  Instance& instance = parts_.instances.add();
+  instance.tenure = this;
+  instance.id = row.id;
+  instance.program = std::move(program);
+  instance.state = std::move(snapshot.state);
+  kernel::restore_derived(instance.state);
+  instance.has_row = true;
+  instance.listed = instance.state.state;
+  instance.covered_seq = row.seq;
+  instance.snapshot_bytes = row.snapshot.size();
+  instance.chunks = std::move(snapshot.chunks);
+  by_id_.emplace(instance.id, instance.ref);
+  enroll_child(instance);
+  want_row(instance, true);  // its row must not say any more that it is over
+  return &instance;
+}
+
+// --- keeping book -----------------------------------------------------------------------------------------------------
+
+void Tenure::enroll_child(Instance& child) {
+  if (!child.state.parent_id.empty()) children_[child.state.parent_id].push_back(child.ref);
+}
+
+void Tenure::strike_child(const Instance& child) {
+  const auto siblings = children_.find(child.state.parent_id);
+  if (siblings == children_.end()) return;
+  std::erase(siblings->second, child.ref);
+  if (siblings->second.empty()) children_.erase(siblings);
+}
+
+/// Children pause and go on with their parent.
+void Tenure::relay_hold(const Instance& parent, WorkflowState now) {
+  const auto children = children_.find(parent.id);
+  if (children == children_.end()) return;
+  for (const InstanceRef ref : children->second) {
+    if (now == WorkflowState::paused) inputs_.push_back({ref, kernel::Pause{std::string(kHeldWithParent)}});
+    const Instance* const child = parts_.instances.find(ref);
+    const bool held = child && child->state.state == WorkflowState::paused && child->state.reason == kHeldWithParent;
+    if (now == WorkflowState::running && held) inputs_.push_back({ref, kernel::Resume{}});
+  }
+}
+
+void Tenure::report_end(const Instance& child) {
+  if (child.state.parent_id.empty()) return;
+  if (const Instance* const parent = find(child.state.parent_id))
+    inputs_.push_back({parent->ref, kernel::child_ended(*child.program, child.state)});
+}
+
+/// The parent is over: children that were to go with it are told.
+void Tenure::close_children(const Instance& parent) {
+  const auto children = children_.find(parent.id);
+  if (children == children_.end()) return;
+  for (const InstanceRef ref : children->second) {
+    const Instance* const child = parts_.instances.find(ref);
+    if (child && child->state.on_parent_close == kernel::ParentClose::cancel)
+      inputs_.push_back({ref, closing(parent.state)});
+  }
+}
+
+/// A crash may have come between a parent's end, pause or resumption and its children's hearing of it.
+void Tenure::settle_recovered_children() {
+  for (const auto& [parent_id, refs] : children_) {
+    const Instance* const parent = find(parent_id);
+    if (parent) {
+      relay_hold(*parent, parent->state.state);
+      continue;
+    }
+    if (unreadable_.contains(parent_id)) continue;
+    const auto row = parts_.store->instance(parent_id);
+    if (!row || !row->finished) continue;
+    const auto snapshot = decode_snapshot(row->snapshot);
+    if (!snapshot) continue;
+    for (const InstanceRef ref : refs)
+      if (parts_.instances.find(ref)->state.on_parent_close == kernel::ParentClose::cancel)
+        inputs_.push_back({ref, closing(snapshot->state)});
+  }
+}
+
+}  // namespace mapflow::engine
