@@ -113,10 +113,8 @@ void Node::ask_store(const std::string& id, const Demand& demand, const Error& r
   if (!row && !row.error().is(code::not_found)) return told(fail(row.error()), false);
   if (row && row->finished) return told(engine::ask_finished(*row, demand, *programs_, clock_->now()), false);
   if (refused.is(code::not_found)) return told(fail(refused), false);
-  const auto* start = std::get_if<engine::StartDemand>(&demand);
-  const bool with_definition = start && !store_->definition(start->program->hash());
   const auto posted = store_->post(engine::shared_partition_of(id, store_->shared_partitions()),
-                                   engine::encode_command(id, demand, with_definition));
+                                   engine::encode_command(id, demand, *store_));
   if (!posted) return told(fail(posted.error()), false);
   told(Value(), true);
 }
