@@ -141,6 +141,7 @@ class RecordAudit::Checker {
   std::string operator()(const SignalTaken& record) const {
     return audit_.state_.signals.contains(record.name) ? "" : "a signal is taken that is not there: " + record.name;
   }
+  std::string operator()(const CallLeftOpen& record) const { return find(record.run) ? "" : lost(record.run); }
   std::string operator()(const ChildKept& record) const { return find(record.run) ? "" : lost(record.run); }
   std::string operator()(const ChildReleased& record) const {
     return audit_.state_.released.contains(record.child) ? "a child is released twice: " + record.child : "";

@@ -8,6 +8,7 @@
 
 #include "agents/exec.h"
 #include "agents/http.h"
+#include "agents/human.h"
 #include "agents/transport.h"
 
 namespace mapflow::agents {
@@ -23,6 +24,7 @@ struct Entry {
 constexpr std::array kTransports{
     Entry{"exec", make_exec_transport},
     Entry{"http", make_http_transport},
+    Entry{"human", make_human_transport},
 };
 
 class TableFactory final : public engine::AgentFactory {

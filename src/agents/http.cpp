@@ -87,11 +87,8 @@ Result<Reply> read_answer(std::string_view agent, const HttpAnswer& answer) {
   auto reply = read_reply(agent, answer.body);
   const Value* pending = reply && answer.status == 202 ? reply->result.find("pending") : nullptr;
   if (!pending || *pending != Value(true)) return reply;
-  auto error = fail(code::agent_error,
-                    fmt::format("agent '{}' wants to answer later, and no server runs here to take the answer", agent),
-                    "let the agent answer in its response");
-  error.error().retryable = false;
-  return error;
+  reply->pending = true;
+  return reply;
 }
 
 /// The part of a request that all calls of an agent share.

@@ -75,6 +75,12 @@ std::string encode_command(const std::string& instance, const Demand& demand, pe
           [](const kernel::Retry& retry) { return object({{"command", "retry"}, {"step", retry.step}}); },
           [](const kernel::Skip& s) { return object({{"command", "skip"}, {"step", s.step}, {"result", s.result}}); },
           [](const kernel::Update& update) { return object({{"command", "update"}, {"variables", update.variables}}); },
+          [](const kernel::Complete& complete) {
+            Value answer = object({{"command", "complete"}, {"token", complete.token}});
+            if (complete.outcome) answer.set("result", complete.outcome->result);
+            else answer.set("error", to_value(complete.outcome.error()));
+            return answer;
+          },
           [](const auto&) {
             ensure(false, "questions are asked of the owner itself, not left in an inbox");
             return Value();
@@ -109,6 +115,11 @@ Result<Command> decode_command(std::string_view bytes, ProgramCache& programs) {
     command.demand = kernel::Skip{text_of(value, "step"), value_of(value, "result")};
   } else if (name == "update") {
     command.demand = kernel::Update{value_of(value, "variables")};
+  } else if (name == "complete") {
+    const Value* const error = value.find("error");
+    Result<Reply> outcome = Reply{value_of(value, "result")};
+    if (error) outcome = fail(error_from_value(*error));
+    command.demand = kernel::Complete{text_of(value, "token"), std::move(outcome)};
   } else {
     return fail(code::invalid_input, fmt::format("unknown command '{}'", name));
   }

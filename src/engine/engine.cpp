@@ -23,6 +23,10 @@ Status Run::skip(std::string step, Value result) const {
   return node_->tell(id_, kernel::Skip{std::move(step), std::move(result)});
 }
 Status Run::update(Value variables) const { return node_->tell(id_, kernel::Update{std::move(variables)}); }
+Status Run::complete(std::string token, Result<Value> answer) const {
+  Result<Reply> outcome = answer ? Result<Reply>(Reply{*std::move(answer), {}}) : fail(std::move(answer).error());
+  return node_->tell(id_, kernel::Complete{std::move(token), std::move(outcome)});
+}
 void Run::on_end(std::function<void(Result<Value>)> ended) const { node_->watch(id_, std::move(ended)); }
 
 // --- Engine -----------------------------------------------------------------------------------------------------------

@@ -88,6 +88,9 @@ class Run {
   Status skip(std::string step, Value result = {}) const;
   /// Sets variables, by dotted name, while the instance is paused or suspended.
   Status update(Value variables) const;
+  /// Answers a call that was left open: a message to a person, or one whose agent said that it answers later. `token`:
+  /// the call's idempotency key. Errors: not_found when no such call waits for an answer (any more).
+  Status complete(std::string token, Result<Value> answer) const;
   /// Calls `ended` once with what wait() would give, from a thread of the engine: it must not block.
   void on_end(std::function<void(Result<Value>)> ended) const;
 

@@ -37,7 +37,8 @@ struct WatchDemand {};
 struct DescribeDemand {};
 
 using Demand = std::variant<StartDemand, kernel::Signal, kernel::Pause, kernel::Resume, kernel::Cancel,
-                            kernel::Terminate, kernel::Retry, kernel::Skip, kernel::Update, WatchDemand, DescribeDemand>;
+                            kernel::Terminate, kernel::Retry, kernel::Skip, kernel::Update,
+                            kernel::Complete, WatchDemand, DescribeDemand>;
 
 /// A wish of a person or program. The answer comes when what it rests on is durable.
 /// Errors: not_owner, elsewhere, not_found, what the kernel refuses with, what the store fails with.

@@ -97,6 +97,12 @@ class Describer {
     if (record.input) put("input", *record.input);
   }
 
+  void operator()(const CallLeftOpen& record) {
+    const Run& run = *before_.run(record.run);
+    about(record.run, "step.left_open");
+    put("token", before_.idempotency_key(program_, run));
+  }
+
   void operator()(const StepWaiting& record) {
     about(record.run, "step.waiting");
     if (record.due != kNever) put("due", format_timestamp(record.due));
@@ -285,10 +291,12 @@ std::uint64_t remaining(const Program& program, const State& state, const Frame&
 
 std::vector<StepView> step_views(const Program& program, const State& state) {
   std::vector<std::pair<RunId, StepView>> ordered;
+  RunId before;  // a skipped step has no run of its own: it stands behind the one that settled before it
   for (const Settled& each : state.settled) {
     const Step& step = *program.node(each.node).step;
     StepView view{each.path, step.id, step.type, each.state, each.attempt, each.started, each.ended, std::nullopt, each.error};
-    ordered.emplace_back(each.run, std::move(view));
+    if (each.run != kNoRun) before = each.run;
+    ordered.emplace_back(before, std::move(view));
   }
   for (const auto& [id, run] : state.runs) {
     const Step& step = *program.node(run.node).step;
@@ -306,10 +314,30 @@ std::vector<StepView> step_views(const Program& program, const State& state) {
                                                       : StepState::failed;
     }
   }
-  std::ranges::stable_sort(ordered, {}, [](const auto& each) { return each.second.started; });
+  // A step's run begins before those of the steps in it, also within one microsecond.
+  std::ranges::stable_sort(ordered, {}, [](const auto& each) { return std::pair(each.second.started, each.first); });
   std::vector<StepView> views;
   for (auto& [id, view] : ordered) views.push_back(std::move(view));
   return views;
+}
+
+std::vector<OpenCall> open_calls(const Program& program, const State& state) {
+  std::vector<OpenCall> calls;
+  for (const auto& [id, run] : state.runs) {
+    if (!run.left_open || run.delivery == 0 || run.state != StepState::running) continue;
+    OpenCall call;
+    call.token = state.idempotency_key(program, run);
+    call.path = state.path(program, id);
+    call.step = program.node(run.node).step->id;
+    call.agent = run.request_text("target");
+    call.action = run.request_text("action");
+    if (const Value* data = run.input.find("data")) call.data = *data;
+    call.attempt = run.attempt;
+    call.since = run.started;
+    call.deadline = std::min(run.deadline, run.total_deadline);
+    calls.push_back(std::move(call));
+  }
+  return calls;
 }
 
 Progress progress(const Program& program, const State& state) {

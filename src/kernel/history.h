@@ -49,6 +49,17 @@ struct StepView {
 };
 std::vector<StepView> step_views(const Program& program, const State& state);
 
+/// A call that its agent, a person perhaps, answers later.
+struct OpenCall {
+  std::string token;                ///< what answers it: its idempotency key
+  std::string path, step, agent, action;
+  Value data;
+  std::uint32_t attempt = 1;
+  Timestamp since{};                ///< when its step started
+  Timestamp deadline = kNever;
+};
+std::vector<OpenCall> open_calls(const Program& program, const State& state);
+
 struct Progress {
   std::uint64_t completed = 0;
   std::uint64_t total = 0;      ///< grows as loops expand

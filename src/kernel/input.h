@@ -61,6 +61,11 @@ struct Skip {
 };
 /// Sets variables, by dotted name, of a paused or suspended instance.
 struct Update { Value variables; };
+/// The answer to a call that was left open (Reply::pending), by the call's token: its idempotency key.
+struct Complete {
+  std::string token;
+  Result<Reply> outcome;
+};
 /// A child instance is over, or could not be started (`state` is failed and `error` says why).
 struct ChildEnded {
   std::string child;            ///< instance id
@@ -75,7 +80,7 @@ struct ChildEnded {
 struct Compensate {};
 
 using Input = std::variant<Start, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update,
-                           ChildEnded, Compensate>;
+                           Complete, ChildEnded, Compensate>;
 
 // --- effects ------------------------------------------------------------------------------------------------------
 

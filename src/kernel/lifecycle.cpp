@@ -174,7 +174,7 @@ void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> 
   Envelope& envelope = call.envelope;
   envelope.id = envelope_id(state_, run);
   envelope.path = state_.path(program_, id);
-  envelope.idempotency_key = state_.id + "/" + envelope.path + "#" + std::to_string(run.execution);
+  envelope.idempotency_key = state_.idempotency_key(program_, run);
   envelope.workflow = state_.workflow;
   envelope.instance_id = state_.id;
   envelope.correlation_id = state_.correlation_id;
@@ -193,7 +193,7 @@ void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> 
 void Machine::redeliver_calls() {
   std::vector<RunId> in_flight;
   for (const auto& [id, run] : state_.runs)
-    if (run.delivery > 0 && run.state == StepState::running && run.phase == Phase::working) in_flight.push_back(id);
+    if (run.delivery > 0 && !run.left_open && run.state == StepState::running && run.phase == Phase::working) in_flight.push_back(id);
   for (const RunId id : in_flight) {
     const std::uint32_t deliveries = run(id).delivery;
     if (deliveries < limits_.deliveries || run(id).calls_child()) {

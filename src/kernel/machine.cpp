@@ -86,6 +86,10 @@ void Machine::on(const CallDone& done) {
   if (!awaits(done.run, done.attempt)) return;
   const Run* run = state_.run(done.run);
   if (!done.outcome) return attempt_failed(done.run, done.outcome.error());
+  if (done.outcome->pending) {
+    if (!run->left_open) emit(CallLeftOpen{run->id});
+    return;
+  }
   if (run->calls_child()) release_detached(*run);
   StepScope scope(*this, done.run);
   node(*run).kind->on_reply(scope, *done.outcome);

@@ -138,6 +138,12 @@ struct CallPlaced {
   template <class A> void fields(A& a) { a("run", run); a("delivery", delivery); a("input", input); }
 };
 
+/// The agent has the call and answers it later, by its token. It is not made again after a crash.
+struct CallLeftOpen {
+  RunId run;
+  template <class A> void fields(A& a) { a("run", run); }
+};
+
 /// The step sleeps until `due` or until the signal comes.
 struct StepWaiting {
   RunId run;
@@ -239,7 +245,7 @@ struct ChildGone {
 
 using RecordBody = std::variant<InstanceStarted, StateChanged, FrameOpened, FrameClosed, StepStarted, AttemptStarted,
                                 CallPlaced, StepWaiting, Noted, StepRetrying, StepFaulted, StepSucceeded, StepSettled,
-                                StepSkipped, SignalReceived, SignalTaken, VariablesUpdated, ChildKept, ChildReleased, ChildGone>;
+                                StepSkipped, SignalReceived, SignalTaken, VariablesUpdated, ChildKept, ChildReleased, ChildGone, CallLeftOpen>;
 
 struct Record {
   Timestamp at;

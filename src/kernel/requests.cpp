@@ -106,6 +106,16 @@ void Machine::leave_suspension() {
   fire_timers();
 }
 
+void Machine::on(const Complete& complete) {
+  for (const auto& [id, run] : state_.runs) {
+    if (!awaits(id, run.attempt) || run.calls_child() || state_.idempotency_key(program_, run) != complete.token) continue;
+    return on(CallDone{id, run.attempt, complete.outcome});
+  }
+  if (is_terminal(state_.state)) return refuse("answer a call of");
+  refuse(Error(code::not_found, "no call of instance '" + state_.id + "' waits for an answer under '" + complete.token + "'",
+               "it may have been answered, timed out or been given up"));
+}
+
 void Machine::on(const Update& update) {
   if (state_.state != WorkflowState::paused && state_.state != WorkflowState::suspended)
     return refuse(Error(code::invalid_state, "cannot change variables of instance '" + state_.id + "': it is " +

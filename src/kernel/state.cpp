@@ -60,6 +60,10 @@ std::string State::path(const Program& program, RunId wanted) const {
   return path_in(program, at->frame, at->node);
 }
 
+std::string State::idempotency_key(const Program& program, const Run& run) const {
+  return id + "/" + path(program, run.id) + "#" + std::to_string(run.execution);
+}
+
 std::string State::path_in(const Program& program, FrameId frame_id, NodeIndex node) const {
   const Frame* around = frame(frame_id);
   ensure(around != nullptr, "a live run has a frame");
@@ -211,9 +215,12 @@ class Applier {
   void operator()(const CallPlaced& record) {
     Run& run = this->run(record.run);
     run.delivery = record.delivery;
+    run.left_open = false;
     if (record.input) run.input = *record.input;
     ++state_.counters.calls;
   }
+
+  void operator()(const CallLeftOpen& record) { run(record.run).left_open = true; }
 
   void operator()(const StepWaiting& record) {
     Run& run = this->run(record.run);

@@ -48,6 +48,7 @@ struct Run {
   Phase phase = Phase::working;
   std::uint32_t attempt = 0;
   std::uint32_t delivery = 0;         ///< of the call in flight; 0: none is
+  bool left_open = false;             ///< the call in flight will be answered by its token
   std::uint32_t execution = 1;
   Timestamp started{};
   Timestamp due = kNever;             ///< retry or wait
@@ -63,7 +64,7 @@ struct Run {
   Join join;
   template <class A> void fields(A& a) {
     a("id", id); a("node", node); a("frame", frame); a("state", state); a("phase", phase); a("attempt", attempt);
-    a("delivery", delivery); a("execution", execution); a("started", started); a("due", due); a("deadline", deadline);
+    a("delivery", delivery); a("left_open", left_open); a("execution", execution); a("started", started); a("due", due); a("deadline", deadline);
     a("total_deadline", total_deadline); a("signal", signal); a("kept_child", kept_child); a("input", input); a("memo", memo); a("result", result);
     a("writes", writes); a("error", error); a("join", join);
   }
@@ -206,6 +207,8 @@ struct State {
   std::string path(const Program& program, RunId run) const;
   /// The same for a step that is, or would be, executed in `frame`.
   std::string path_in(const Program& program, FrameId frame, NodeIndex node) const;
+  /// "<instance id>/<step path>#<execution>": the same for every attempt and delivery of the run's call.
+  std::string idempotency_key(const Program& program, const Run& run) const;
   /// The frame that keeps the results of the steps in `frame`; kNoFrame when the instance itself does.
   FrameId results_scope(FrameId frame) const;
 };

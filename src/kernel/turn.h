@@ -72,6 +72,7 @@ class Machine {
   void on(const Retry& retry);
   void on(const Skip& skip);
   void on(const Update& update);
+  void on(const Complete& complete);
   void on(const ChildEnded& ended);
   void on(const Compensate&);
   void refuse(std::string_view what);

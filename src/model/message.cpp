@@ -54,6 +54,7 @@ Value to_value(const Envelope& envelope) {
   out.set("priority", to_string(envelope.priority));
   if (envelope.deadline != kNever) out.set("deadline", format_timestamp(envelope.deadline));
   set_unless_empty(out, "traceparent", envelope.traceparent);
+  out.set("callback", object({{"token", envelope.idempotency_key}}));
   return out;
 }
 

@@ -46,6 +46,7 @@ struct Usage {
 struct Reply {
   Value result;
   std::optional<Usage> usage;
+  bool pending = false;  ///< no answer yet: it will come by the call's token, its idempotency key
 };
 
 /// Reads an agent's `{"error": {code, message, retryable, retry_after, details}}`; nullopt when `body` is not one.

@@ -33,7 +33,7 @@ Value http_with(const char* key, Value value) {
 
 TEST_CASE("the factory makes agents of every transport it names, and they outlive it") {
   auto factory = make_agent_factory();
-  CHECK(factory->transports() == std::vector<std::string>{"exec", "http"});
+  CHECK(factory->transports() == std::vector<std::string>{"exec", "http", "human"});
   auto script = factory->make(config("script", "exec", object({{"command", array({"cat"})}})), {});
   auto service = factory->make(config("service", "http", url()), {});
   REQUIRE(script);
@@ -45,7 +45,7 @@ TEST_CASE("the factory makes agents of every transport it names, and they outliv
 TEST_CASE("an unknown transport is refused with the known ones") {
   const Error error = refusal("pigeon", object({}));
   CHECK(error.message == "agent 'script': unknown transport 'pigeon'");
-  CHECK(error.hint == "known: exec, http");
+  CHECK(error.hint == "known: exec, http, human");
 }
 
 TEST_CASE("wrong exec settings are refused by name") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/driver.h"
+#include "kernel/history.h"
 #include "value/json.h"
 
 using namespace mapflow;
@@ -376,4 +377,43 @@ TEST_CASE("variables of a held instance can be set, of a running one not") {
   driver.run();
   CHECK(to_json(*driver.result("a")) == "5");
   CHECK(std::ranges::count(driver.story(), "variables.updated") == 1);
+}
+
+// --- answers that come later --------------------------------------------------------------------------------------
+
+namespace {
+
+Driver left_open() {
+  Driver driver(workflow({retried(message("a", "person"), 2)}));
+  driver.start();
+  const std::uint32_t attempt = 1;
+  Reply later;
+  later.pending = true;
+  driver.give(kernel::CallDone{kernel::RunId(1), attempt, later});
+  return driver;
+}
+
+}  // namespace
+
+TEST_CASE("a call that is left open is answered by its token, and not made again after a crash") {
+  Driver driver = left_open();
+  const auto open = kernel::open_calls(*driver.program, driver.state);
+  REQUIRE(open.size() == 1);
+  CHECK(open[0].token == "i1/a#1");
+  CHECK(open[0].agent == "person");
+  for (int i = 0; i < 12; ++i) driver.crash();
+  CHECK(driver.sent.size() == 1);
+  CHECK(driver.give(kernel::Complete{"i1/b#1", Reply{Value(1), {}}}).refused->is(code::not_found));
+  CHECK(!driver.give(kernel::Complete{"i1/a#1", Reply{Value("yes"), {}}}).refused);
+  CHECK(driver.state_name() == WorkflowState::completed);
+  CHECK(to_json(*driver.result("a")) == R"("yes")");
+  CHECK(driver.give(kernel::Complete{"i1/a#1", Reply{Value("no"), {}}}).refused->is(code::invalid_state));
+}
+
+TEST_CASE("an error under the token fails the attempt, and the next one is a call again") {
+  Driver driver = left_open();
+  driver.give(kernel::Complete{"i1/a#1", fail(code::unavailable, "not today")});
+  driver.run(driver.now + 5s);
+  CHECK(driver.sent.size() == 2);
+  CHECK(driver.sent[1].attempt == 2);
 }
