@@ -31,7 +31,8 @@ function(mapflow_program name)
   add_dependencies(programs ${name})
 endfunction()
 
-# mapflow_test(NAME FOLDERS… LIBRARIES…): the doctest program of tests/NAME, registered with ctest as NAME.
+# mapflow_test(NAME FOLDERS… LIBRARIES…): the doctest program of tests/NAME, registered with ctest as NAME. It may use
+# what tests/support has for all of them.
 function(mapflow_test name)
   cmake_parse_arguments(ARG "" "" "FOLDERS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
@@ -39,6 +40,7 @@ function(mapflow_test name)
     return()
   endif()
   add_executable(test_${name} ${sources} ${PROJECT_SOURCE_DIR}/tests/support/main.cpp)
+  target_link_libraries(test_${name} PRIVATE mapflow_test_support)
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests ${PROJECT_SOURCE_DIR})
   foreach(folder ${ARG_FOLDERS})
     target_link_libraries(test_${name} PRIVATE mapflow_${folder})
