@@ -15,12 +15,9 @@ using sqlite::Database;
 class CommitWork final : public sqlite::Work {
  public:
   CommitWork(Commit commit, CommitDone done)
-      : size_bytes_(commit.log.size()), prepared_(sqlite::prepare(std::move(commit))), done_(std::move(done)) {
-    for (const InstanceRow& row : prepared_.commit.rows) size_bytes_ += row.snapshot.size() + 500;
-    for (const HistoryChunk& chunk : prepared_.commit.history) size_bytes_ += chunk.records.size();
-  }
+      : packed_(pack(std::move(commit))), size_bytes_(packed_.size_bytes()), done_(std::move(done)) {}
   Status apply(Database& db) override {
-    MAPFLOW_ASSIGN(position_, sqlite::write(db, prepared_));
+    MAPFLOW_ASSIGN(position_, sqlite::write(db, packed_));
     return {};
   }
   void finish(Status outcome) override {
@@ -30,16 +27,16 @@ class CommitWork final : public sqlite::Work {
       done_(fail(std::move(outcome).error()));
     }
   }
-  const Lease* lease() const override { return &prepared_.commit.lease; }
+  const Lease* lease() const override { return &packed_.commit.lease; }
   std::optional<Partition> shortens_log() const override {
-    if (prepared_.commit.truncate_before.value == 0) return std::nullopt;
-    return prepared_.commit.lease.partition;
+    if (packed_.commit.truncate_before.value == 0) return std::nullopt;
+    return packed_.commit.lease.partition;
   }
   std::size_t size_bytes() const override { return size_bytes_; }
 
  private:
+  PackedCommit packed_;
   std::size_t size_bytes_;
-  sqlite::PreparedCommit prepared_;
   CommitDone done_;
   LogPosition position_;
 };

@@ -4,8 +4,8 @@
 
 #include <limits>
 
-#include "persistence/compression.h"
 #include "persistence/listing.h"
+#include "persistence/packed_commit.h"
 #include "persistence/sqlite_log_sweep.h"
 #include "persistence/sqlite_rows.h"
 #include "persistence/sqlite_schema.h"
@@ -119,16 +119,11 @@ Result<std::vector<HistoryChunk>> history(Database& db, std::string_view instanc
                          instance);
   return read_all<HistoryChunk>(query, [&](const Query& row) -> Result<HistoryChunk> {
     HistoryChunk chunk{std::string(instance), unsigned_number(row, 0), unsigned_number(row, 1), {}};
-    if (row.text(2) == "raw") {
-      chunk.records = row.text(3);
-      return chunk;
-    }
-    auto records = decompress(row.text(3));
-    if (!records || row.text(2) != "zstd")
+    auto records = unpack_records(row.text(2), row.text(3));
+    if (!records)
       return fail(code::corrupt,
                   fmt::format("sqlite:{}: the history of instance '{}' from record {} does not read back: {}", db.path(),
-                              instance, chunk.first_seq,
-                              records ? fmt::format("unknown encoding '{}'", row.text(2)) : records.error().message));
+                              instance, chunk.first_seq, records.error().message));
     chunk.records = *std::move(records);
     return chunk;
   });

@@ -2,16 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "persistence/compression.h"
 #include "persistence/lease_rules.h"
 #include "persistence/sqlite_log_sweep.h"
 #include "persistence/sqlite_rows.h"
 
 namespace mapflow::persistence::sqlite {
 namespace {
-
-/// Shorter chunks are kept as they are.
-constexpr std::size_t kCompressFrom = 1024;
 
 /// Errors: not_found.
 Result<LeaseRecord> lease_record(Database& db, Partition partition) {
@@ -33,13 +29,12 @@ Status check_rows(Database& db, const Commit& commit) {
   return {};
 }
 
-Status write_history(Database& db, const PreparedCommit& prepared) {
-  for (std::size_t index = 0; index < prepared.commit.history.size(); ++index) {
-    const HistoryChunk& chunk = prepared.commit.history[index];
-    const std::string_view encoding = prepared.compressed[index] ? "zstd" : "raw";
+Status write_history(Database& db, const PackedCommit& packed) {
+  for (std::size_t index = 0; index < packed.commit.history.size(); ++index) {
+    const HistoryChunk& chunk = packed.commit.history[index];
     MAPFLOW_TRY(db.query("INSERT OR REPLACE INTO history (instance, first_seq, last_seq, encoding, records)"
                          " VALUES (?, ?, ?, ?, ?)",
-                         chunk.instance, chunk.first_seq, chunk.last_seq, encoding, Blob{chunk.records})
+                         chunk.instance, chunk.first_seq, chunk.last_seq, packed.encoding[index], Blob{chunk.records})
                     .run());
   }
   return {};
@@ -117,19 +112,8 @@ Result<InboxPosition> post(Database& db, Partition partition, std::string_view c
   return position;
 }
 
-PreparedCommit prepare(Commit commit) {
-  PreparedCommit prepared{std::move(commit), {}};
-  for (HistoryChunk& chunk : prepared.commit.history) {
-    std::string smaller = chunk.records.size() >= kCompressFrom ? compress(chunk.records) : std::string();
-    const bool worth_it = !smaller.empty() && smaller.size() < chunk.records.size();
-    if (worth_it) chunk.records = std::move(smaller);
-    prepared.compressed.push_back(worth_it);
-  }
-  return prepared;
-}
-
-Result<LogPosition> write(Database& db, const PreparedCommit& prepared) {
-  const Commit& commit = prepared.commit;
+Result<LogPosition> write(Database& db, const PackedCommit& packed) {
+  const Commit& commit = packed.commit;
   const Partition partition = commit.lease.partition;
   MAPFLOW_ASSIGN(const LeaseRecord current, lease_record(db, partition));
   MAPFLOW_TRY(check_lease(current, commit.lease));
@@ -143,7 +127,7 @@ Result<LogPosition> write(Database& db, const PreparedCommit& prepared) {
                     .run());
   }
   for (const InstanceRow& row : commit.rows) MAPFLOW_TRY(write_row(db, row));
-  MAPFLOW_TRY(write_history(db, prepared));
+  MAPFLOW_TRY(write_history(db, packed));
   MAPFLOW_TRY(write_definitions(db, commit.definitions));
   if (commit.truncate_before.value > 0)
     MAPFLOW_TRY(db.query("UPDATE partitions SET log_start = max(log_start, min(?, ? + 1)), log_end = ? WHERE partition = ?",

@@ -1,10 +1,9 @@
 // What each write of the store does inside a transaction: first every check, then the writing.
 #pragma once
 
-#include <string>
 #include <string_view>
-#include <vector>
 
+#include "persistence/packed_commit.h"
 #include "persistence/sqlite_database.h"
 #include "persistence/store.h"
 
@@ -16,12 +15,6 @@ Result<Lease> renew(Database& db, const Lease& lease, Duration ttl, Timestamp no
 Status release(Database& db, const Lease& lease);
 Result<InboxPosition> post(Database& db, Partition partition, std::string_view command);
 
-/// A commit made ready for the writer: what is long is compressed, on the thread that asks and not on the one writer.
-struct PreparedCommit {
-  Commit commit;
-  std::vector<bool> compressed;  ///< by history chunk: whether its records are
-};
-PreparedCommit prepare(Commit commit);
-Result<LogPosition> write(Database& db, const PreparedCommit& prepared);
+Result<LogPosition> write(Database& db, const PackedCommit& packed);
 
 }  // namespace mapflow::persistence::sqlite
