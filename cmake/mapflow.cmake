@@ -18,7 +18,8 @@ function(mapflow_library name)
   target_link_libraries(mapflow_${name} PRIVATE ${ARG_LIBRARIES})
 endfunction()
 
-# mapflow_program(NAME FOLDERS… SOURCES… LIBRARIES…): one executable in the build folder's root. The target `programs`
+# mapflow_program(NAME FOLDERS… SOURCES… LIBRARIES…): one executable in the build folder's root, with the allocator of
+# dependencies.cmake. The target `programs`
 # builds all of them, and no tests.
 add_custom_target(programs)
 function(mapflow_program name)
@@ -27,7 +28,7 @@ function(mapflow_program name)
   foreach(folder ${ARG_FOLDERS})
     target_link_libraries(${name} PRIVATE mapflow_${folder})
   endforeach()
-  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBRARIES} ${MAPFLOW_ALLOCATOR})
   add_dependencies(programs ${name})
 endfunction()
 
