@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "builder/reading.h"
+#include "model/limits.h"
 
 namespace mapflow::builder {
 
@@ -17,19 +17,11 @@ constexpr std::int64_t kMost = 1'000'000'000;
 
 bool contains(std::span<const std::string_view> names, std::string_view name) { return std::ranges::find(names, name) != names.end(); }
 
-/// "50/s", "0.5/m", "100/h", "1000/d".
-bool is_rate(std::string_view text) {
-  double rate = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
-  const std::string_view unit = text.substr(static_cast<std::size_t>(end - text.data()));
-  return error == std::errc{} && rate > 0 && (unit == "/s" || unit == "/m" || unit == "/h" || unit == "/d");
-}
-
 void check_rate(Reading& reading, Node node) {
   static constexpr std::array<std::string_view, 3> kKeys{"rate", "per", "burst"};
   constexpr std::string_view kForms = "write 50/s, 100/m, or {rate, per, burst}";
   if (!node.is_map()) {
-    if (!node.is_text() || !is_rate(node.text()))
+    if (!node.is_text() || !parse_rate(node.text()))
       reading.error(mf::bad_rate, node.mark(), fmt::format("'rate_limit' must be a rate, not {}", node.is_text() ? "'" + std::string(node.text()) + "'" : std::string(node.kind_name())), std::string(kForms));
     return;
   }

@@ -39,24 +39,68 @@ Dispatcher::Dispatcher(DispatchParts parts, std::shared_ptr<const Clock> clock, 
 
 void Dispatcher::place(std::uint64_t tenure, const Instance& instance, kernel::PlaceCall call,
                        std::vector<Work>& ready) {
-  if (Status prepared = prepare(call.envelope); !prepared) {
-    ready.push_back({instance.ref, outcome(call, fail(std::move(prepared).error()))});
+  const bool named = call.target.kind == kernel::Target::Kind::agent;
+  Passage passage{tenure, instance, named ? parts_.agents->config(*instance.program, call.target.name) : nullptr};
+  const bool limited = passage.agent && !passage.agent->limits.is_null();
+  limited ? enter(std::move(passage), std::move(call), ready) : make(std::move(passage), std::move(call), ready);
+}
+
+// --- at the gate ------------------------------------------------------------------------------------------------------
+
+void Dispatcher::enter(Passage passage, kernel::PlaceCall call, std::vector<Work>& ready) {
+  const InstanceRef ref = passage.instance.ref;
+  const auto turned_away = [&](Error why) { ready.push_back({ref, outcome(call, fail(std::move(why)))}); };
+  auto gate = parts_.gates->gate(*passage.instance.program, *passage.agent, call.envelope);
+  if (!gate) return turned_away(std::move(gate).error());
+  auto later = [mailbox = mailbox_, ref, id = call.envelope.id, gate = std::weak_ptr(*gate)](Ticket ticket, Status answer) {
+    Result<Permit> permit = answer ? Result<Permit>(Permit(gate.lock(), ticket)) : fail(std::move(answer).error());
+    mailbox->post(GateAnswer{ref, id, std::move(permit)});
+  };
+  const AgentGate::Entry entry = (*gate)->enter(call.envelope.priority, std::move(later));
+  if (!entry.answer) {
+    InFlight& noted = note(call, passage);
+    noted.held.reset(new Held{*std::move(gate), entry.ticket, std::move(call)});
     return;
   }
-  if (const auto* handler = handler_of(*instance.program, call.target))
-    return call_handler(*handler, tenure, instance.ref, std::move(call), ready);
+  if (!*entry.answer) return turned_away(entry.answer->error());
+  passage.permit = std::make_shared<Permit>(*std::move(gate), entry.ticket);
+  make(std::move(passage), std::move(call), ready);
+}
+
+void Dispatcher::answered(GateAnswer letter, const Instance* instance, std::vector<Work>& ready) {
+  const auto found = in_flight_.find(letter.envelope_id);
+  if (found == in_flight_.end() || !found->second.held) return;  // given up meanwhile: the permit goes back
+  const auto waited = in_flight_.extract(found);
+  kernel::PlaceCall& call = waited.mapped().held->call;
+  if (!instance) return;
+  if (!letter.permit) return ready.push_back({letter.instance, outcome(call, fail(std::move(letter.permit).error()))});
+  Passage passage{waited.mapped().tenure, *instance, parts_.agents->config(*instance->program, call.target.name),
+                  std::make_shared<Permit>(*std::move(letter.permit))};
+  make(std::move(passage), std::move(call), ready);
+}
+
+// --- making it --------------------------------------------------------------------------------------------------------
+
+void Dispatcher::make(Passage passage, kernel::PlaceCall call, std::vector<Work>& ready) {
+  const InstanceRef ref = passage.instance.ref;
+  if (Status prepared = prepare(call.envelope); !prepared) {
+    ready.push_back({ref, outcome(call, fail(std::move(prepared).error()))});
+    return;
+  }
+  if (const auto* handler = handler_of(passage.agent, call.target))
+    return call_handler(*handler, std::move(passage), std::move(call), ready);
   if (call.target.kind == kernel::Target::Kind::handler) {
     Error unknown(code::not_found, fmt::format("there is no handler '{}'", call.target.name),
                   "register it with Engine::handler before the first start");
-    ready.push_back({instance.ref, outcome(call, fail(std::move(unknown)))});
+    ready.push_back({ref, outcome(call, fail(std::move(unknown)))});
     return;
   }
-  auto agent = parts_.agents->get(*instance.program, call.target.name);
+  auto agent = parts_.agents->get(*passage.instance.program, call.target.name);
   if (!agent) {
-    ready.push_back({instance.ref, outcome(call, fail(std::move(agent).error()))});
+    ready.push_back({ref, outcome(call, fail(std::move(agent).error()))});
     return;
   }
-  call_agent(*std::move(agent), tenure, instance.ref, std::move(call));
+  call_agent(*std::move(agent), std::move(passage), std::move(call));
 }
 
 Status Dispatcher::prepare(Envelope& envelope) const {
@@ -69,26 +113,26 @@ Status Dispatcher::prepare(Envelope& envelope) const {
   return {};
 }
 
-const std::shared_ptr<const RegisteredHandler>* Dispatcher::handler_of(const kernel::Program& program,
+const std::shared_ptr<const RegisteredHandler>* Dispatcher::handler_of(const AgentConfig* agent,
                                                                        const kernel::Target& target) const {
-  if (target.kind == kernel::Target::Kind::handler) return parts_.handlers->find(target.name);
-  const AgentConfig* const config = parts_.agents->config(program, target.name);
   // A handler stands in for an agent of its name that nobody declares, so programs need not declare their own.
-  if (!config) return parts_.handlers->find(target.name);
-  if (config->transport != "handler") return nullptr;
-  return parts_.handlers->find(config->settings.is_text() ? config->settings.as_text() : target.name);
+  if (!agent) return parts_.handlers->find(target.name);
+  if (agent->transport != "handler") return nullptr;
+  return parts_.handlers->find(agent->settings.is_text() ? agent->settings.as_text() : target.name);
 }
 
-void Dispatcher::call_handler(const std::shared_ptr<const RegisteredHandler>& handler, std::uint64_t tenure,
-                              InstanceRef instance, kernel::PlaceCall call, std::vector<Work>& ready) {
+void Dispatcher::call_handler(const std::shared_ptr<const RegisteredHandler>& handler, Passage passage,
+                              kernel::PlaceCall call, std::vector<Work>& ready) {
+  const InstanceRef instance = passage.instance.ref;
   if (handler->mode == HandlerMode::immediate) {
     const StepInput input{std::move(call.envelope), [] { return false; }};
     Result<Reply> reply = checked(run_handler(handler->function, input), options_.payload_bytes);
+    if (passage.permit) passage.permit->judge(reply);
     if (!call.expects_reply && reply) reply = Reply{};
     ready.push_back({instance, outcome(call, std::move(reply))});
     return;
   }
-  InFlight& entry = note(call.envelope.id, tenure);
+  InFlight& entry = note(call, passage);
   entry.cancelled = std::make_shared<std::atomic<bool>>(false);
   if (!call.expects_reply) {
     entry.taken = true;
@@ -97,35 +141,54 @@ void Dispatcher::call_handler(const std::shared_ptr<const RegisteredHandler>& ha
   }
   std::string envelope_id = call.envelope.id;
   Task task = [handler, instance, cancelled = entry.cancelled, mailbox = mailbox_, limit = options_.payload_bytes,
-               call = std::move(call)]() mutable {
+               permit = std::move(passage.permit), call = std::move(call)]() mutable {
     CallOutcome letter{instance, CallDone{call.run, call.attempt, Reply{}}, call.envelope.id};
     const StepInput input{std::move(call.envelope), [cancelled] { return cancelled->load(std::memory_order_relaxed); }};
     letter.done.outcome = checked(run_handler(handler->function, input), limit);
+    if (permit) permit->judge(letter.done.outcome);
+    permit.reset();
     mailbox->post(std::move(letter));
   };
   if (!waiting_.empty() || !parts_.workers->try_post(task)) waiting_.push_back({std::move(envelope_id), std::move(task)});
 }
 
-void Dispatcher::call_agent(std::shared_ptr<Agent> agent, std::uint64_t tenure, InstanceRef instance,
-                            kernel::PlaceCall call) {
+void Dispatcher::call_agent(std::shared_ptr<Agent> agent, Passage passage, kernel::PlaceCall call) {
+  const InstanceRef instance = passage.instance.ref;
   std::string envelope_id = call.envelope.id;
-  note(envelope_id, tenure).agent = agent;
+  note(call, passage).agent = agent;
   if (!call.expects_reply) {
     mailbox_->post_at(saturating_add(clock_->now(), options_.taken_after),
                       CallOutcome{instance, outcome(call, Reply{}), envelope_id, false});
   }
-  agent->call(std::move(call.envelope), [mailbox = mailbox_, instance, envelope_id, run = call.run,
-                                         attempt = call.attempt, silent = !call.expects_reply](Result<Reply> reply) {
-    if (silent && reply) reply = Reply{};
-    mailbox->post(CallOutcome{instance, CallDone{run, attempt, std::move(reply)}, envelope_id});
-  });
+  agent->call(std::move(call.envelope),
+              [mailbox = mailbox_, instance, envelope_id, run = call.run, attempt = call.attempt,
+               silent = !call.expects_reply, permit = std::move(passage.permit)](Result<Reply> reply) mutable {
+                if (permit) permit->judge(reply);
+                permit.reset();
+                if (silent && reply) reply = Reply{};
+                mailbox->post(CallOutcome{instance, CallDone{run, attempt, std::move(reply)}, envelope_id});
+              });
 }
+
+// --- when it is over --------------------------------------------------------------------------------------------------
 
 void Dispatcher::drop(const kernel::DropCall& call) {
   const auto found = in_flight_.find(call.envelope_id);
   if (found == in_flight_.end()) return;
-  if (found->second.cancelled) found->second.cancelled->store(true, std::memory_order_relaxed);
-  if (found->second.agent) found->second.agent->cancel(call.envelope_id);
+  if (found->second.held) {
+    const auto waiting = in_flight_.extract(found);
+    return give_up(waiting.key(), waiting.mapped());
+  }
+  give_up(found->first, found->second);
+}
+
+/// Nobody waits for the call any more. One that was made may still end in its own way.
+void Dispatcher::give_up(const std::string& envelope_id, const InFlight& entry) const {
+  if (entry.held) return entry.held->gate->leave(entry.held->ticket);
+  if (const auto permit = entry.permit.lock(); permit && entry.deadline <= clock_->now())
+    permit->judge(fail(code::timeout, "it did not answer in time"));
+  if (entry.cancelled) entry.cancelled->store(true, std::memory_order_relaxed);
+  if (entry.agent) entry.agent->cancel(envelope_id);
 }
 
 bool Dispatcher::arrived(const CallOutcome& outcome) {
@@ -150,8 +213,7 @@ void Dispatcher::forget(std::uint64_t tenure) {
     }
     // Out of the table first: an agent may answer a cancelled call before cancel() returns.
     const auto given_up = in_flight_.extract(entry++);
-    if (given_up.mapped().cancelled) given_up.mapped().cancelled->store(true, std::memory_order_relaxed);
-    if (given_up.mapped().agent) given_up.mapped().agent->cancel(given_up.key());
+    give_up(given_up.key(), given_up.mapped());
   }
 }
 
@@ -167,10 +229,14 @@ Timestamp Dispatcher::retry_waiting() {
   return kNever;
 }
 
-Dispatcher::InFlight& Dispatcher::note(std::string envelope_id, std::uint64_t tenure) {
-  InFlight& entry = in_flight_[std::move(envelope_id)];
+Dispatcher::InFlight& Dispatcher::note(const kernel::PlaceCall& call, const Passage& passage) {
+  InFlight& entry = in_flight_[call.envelope.id];
   entry = InFlight{};
-  entry.tenure = tenure;
+  entry.tenure = passage.tenure;
+  if (passage.permit) {
+    entry.permit = passage.permit;
+    entry.deadline = call.envelope.deadline;
+  }
   return entry;
 }
 

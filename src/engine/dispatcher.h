@@ -1,8 +1,8 @@
 // Makes the calls that the kernel has decided on, once their records are durable, and brings the outcomes back.
 //
-//   PlaceCall ─> secrets, limits ─┬─> Agent::call ················> mailbox ─> CallDone
-//                                 ├─> handler on the worker pool ─> mailbox ─> CallDone
-//                                 └─> handler here and now ───────────────────> CallDone
+//   PlaceCall ─> gate, secrets ─┬─> Agent::call ················> mailbox ─> CallDone
+//                 │    ^        ├─> handler on the worker pool ─> mailbox ─> CallDone
+//                 └wait┘        └─> handler here and now ───────────────────> CallDone
 //
 // Each shard has its own dispatcher; agents and workers are shared by the shards of a node.
 #pragma once
@@ -19,6 +19,7 @@
 #include "engine/clock.h"
 #include "engine/handler.h"
 #include "engine/letters.h"
+#include "engine/limits/gatekeeper.h"
 #include "engine/mailbox.h"
 #include "engine/options.h"
 #include "engine/secrets.h"
@@ -32,6 +33,7 @@ struct DispatchParts {
   std::shared_ptr<AgentPool> agents;
   std::shared_ptr<Workers> workers;
   std::shared_ptr<const Secrets> secrets;
+  std::shared_ptr<Gatekeeper> gates = nullptr;  ///< null: the member makes one of its own
 };
 
 /// Thread safety: the shard's.
@@ -45,6 +47,8 @@ class Dispatcher {
   void drop(const kernel::DropCall& call);
   /// To be told of every CallOutcome. False: nobody waits for it any more.
   bool arrived(const CallOutcome& outcome);
+  /// A call that waited at its agent's gate may go, or is turned away. `instance`: null when it has left.
+  void answered(GateAnswer letter, const Instance* instance, std::vector<Work>& ready);
   /// A tenure is over: gives up its calls, but not the messages that were already taken.
   void forget(std::uint64_t tenure);
   /// Tries again what the workers had no room for. Gives when to come back; kNever when nothing waits.
@@ -53,8 +57,17 @@ class Dispatcher {
   std::size_t deliveries() const { return deliveries_; }
 
  private:
+  /// A call that its agent's gate holds back.
+  struct Held {
+    std::shared_ptr<AgentGate> gate;
+    Ticket ticket = 0;
+    kernel::PlaceCall call;
+  };
   struct InFlight {
     std::uint64_t tenure = 0;
+    std::unique_ptr<Held> held;                    ///< the call waits at its gate; null: it is made
+    std::weak_ptr<Permit> permit;                  ///< with a gate, until the call is over
+    Timestamp deadline = kNever;                   ///< with a gate: of the attempt
     std::shared_ptr<Agent> agent;                  ///< null: a handler
     std::shared_ptr<std::atomic<bool>> cancelled;  ///< a handler asks it
     bool taken = false;                            ///< the workflow has gone on without its outcome
@@ -64,13 +77,22 @@ class Dispatcher {
     Task task;
   };
 
+  /// A call on its way from the kernel to whoever is called.
+  struct Passage {
+    std::uint64_t tenure = 0;
+    const Instance& instance;
+    const AgentConfig* agent = nullptr;  ///< null: a handler, or nobody declares the agent
+    std::shared_ptr<Permit> permit{};    ///< null: the agent has no limits
+  };
+  void enter(Passage passage, kernel::PlaceCall call, std::vector<Work>& ready);
+  void make(Passage passage, kernel::PlaceCall call, std::vector<Work>& ready);
   Status prepare(Envelope& envelope) const;
-  void call_handler(const std::shared_ptr<const RegisteredHandler>& handler, std::uint64_t tenure, InstanceRef instance,
-                    kernel::PlaceCall call, std::vector<Work>& ready);
-  void call_agent(std::shared_ptr<Agent> agent, std::uint64_t tenure, InstanceRef instance, kernel::PlaceCall call);
-  const std::shared_ptr<const RegisteredHandler>* handler_of(const kernel::Program& program,
-                                                             const kernel::Target& target) const;
-  InFlight& note(std::string envelope_id, std::uint64_t tenure);
+  void call_handler(const std::shared_ptr<const RegisteredHandler>& handler, Passage passage, kernel::PlaceCall call,
+                    std::vector<Work>& ready);
+  void call_agent(std::shared_ptr<Agent> agent, Passage passage, kernel::PlaceCall call);
+  const std::shared_ptr<const RegisteredHandler>* handler_of(const AgentConfig* agent, const kernel::Target& target) const;
+  void give_up(const std::string& envelope_id, const InFlight& entry) const;
+  InFlight& note(const kernel::PlaceCall& call, const Passage& passage);
 
   const DispatchParts parts_;
   const std::shared_ptr<const Clock> clock_;

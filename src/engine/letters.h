@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "engine/instance.h"
+#include "engine/limits/agent_gate.h"
 #include "kernel/input.h"
 #include "persistence/store.h"
 
@@ -63,6 +64,13 @@ struct CallOutcome {
   bool final = true;  ///< false: taken by the transport, which may still fail to deliver it
 };
 
+/// A call that waited at its agent's gate may go, or is turned away.
+struct GateAnswer {
+  InstanceRef instance;
+  std::string envelope_id;
+  Result<Permit> permit;
+};
+
 /// The oldest commit in flight of a tenure is durable, or has failed.
 struct CommitOutcome {
   std::uint64_t tenure = 0;
@@ -87,6 +95,6 @@ struct Drain {
   std::move_only_function<void()> done;
 };
 
-using Letter = std::variant<CallOutcome, CommitOutcome, Request, Adopt, Abandon, Surrender, Drain>;
+using Letter = std::variant<CallOutcome, GateAnswer, CommitOutcome, Request, Adopt, Abandon, Surrender, Drain>;
 
 }  // namespace mapflow::engine

@@ -12,6 +12,8 @@ Member::Member(MemberContext context) {
   // The keeper tells the shards and they tell it; each holds the other weakly, so that both can go at any moment.
   auto keeper_slot = std::make_shared<std::weak_ptr<LeaseKeeper>>();
   std::vector<std::weak_ptr<Shard>> weak_shards;
+  if (!context.dispatch.gates)
+    context.dispatch.gates = std::make_shared<Gatekeeper>(context.control, context.clock, context.events);
   for (const auto& executor : context.executors) {
     shards_.push_back(Shard::make({executor, context.clock, context.random, context.store, context.programs,
                                    context.events, context.dispatch, context.log, context.options,

@@ -103,6 +103,13 @@ void Shard::on(CallOutcome& letter) {
     instance->tenure->give({letter.instance, std::move(letter.done)});
 }
 
+void Shard::on(GateAnswer& letter) {
+  Instance* const instance = parts_.instances.find(letter.instance);
+  std::vector<Work> ready;
+  parts_.dispatcher.answered(std::move(letter), instance, ready);
+  for (Work& work : ready) instance->tenure->give(std::move(work));
+}
+
 void Shard::on(CommitOutcome& letter) {
   const auto entry = std::ranges::find_if(tenures_, [&](const auto& t) { return t.second->number() == letter.tenure; });
   if (entry == tenures_.end()) return;  // of a tenure that is no more

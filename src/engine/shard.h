@@ -66,6 +66,7 @@ class Shard : public std::enable_shared_from_this<Shard> {
   Tenure* tenure_of(persistence::Partition partition);
 
   void on(CallOutcome& letter);
+  void on(GateAnswer& letter);
   void on(CommitOutcome& letter);
   void on(Request& letter);
   void on(Adopt& letter);
