@@ -3,6 +3,7 @@
 #include <array>
 
 #include "persistence/memory.h"
+#include "persistence/postgres.h"
 #include "persistence/sqlite.h"
 #include "persistence/store.h"
 
@@ -27,9 +28,14 @@ Result<std::unique_ptr<Store>> open_sqlite_url(std::string_view rest) {
   return open_sqlite(std::string(rest));
 }
 
+Result<std::unique_ptr<Store>> open_postgres_url(std::string_view rest) {
+  MAPFLOW_ASSIGN(const PostgresOptions options, parse_postgres_url(rest));
+  return open_postgres(options);
+}
+
 struct Scheme {
   std::string_view name;
-  std::string_view form;  ///< for messages
+  std::string_view form;  ///< for messages; empty: the same as another's
   Result<std::unique_ptr<Store>> (*open)(std::string_view rest);
 };
 
@@ -37,11 +43,14 @@ struct Scheme {
 constexpr std::array kSchemes = {
     Scheme{"memory", "memory:", open_memory_url},
     Scheme{"sqlite", "sqlite:PATH", open_sqlite_url},
+    Scheme{"postgres", "postgres://…", open_postgres_url},
+    Scheme{"postgresql", "", open_postgres_url},  // libpq's other spelling
 };
 
 std::string known_forms() {
   std::string forms;
-  for (const Scheme& scheme : kSchemes) forms += fmt::format("{}{}", forms.empty() ? "" : ", ", scheme.form);
+  for (const Scheme& scheme : kSchemes)
+    if (!scheme.form.empty()) forms += fmt::format("{}{}", forms.empty() ? "" : ", ", scheme.form);
   return forms;
 }
 

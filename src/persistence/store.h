@@ -76,6 +76,8 @@ struct InstanceRow {
   Timestamp wake_at = kNever;   ///< when its next timer is due
   std::uint64_t seq = 0;        ///< the snapshot is the state after this record; 0: no snapshot yet
   std::string snapshot;         ///< opaque, may be empty
+  std::string details;          ///< JSON for people, as of the snapshot: {"steps": […], "errors": […]}. Only for stores
+                                ///< that shows_details(); reads leave it empty
 };
 
 /// Records first_seq … last_seq of one instance, encoded; chunks of an instance follow each other without gaps,
@@ -139,6 +141,8 @@ class Store {
   virtual std::string name() const = 0;
   /// False when acknowledged commits do not survive the process.
   virtual bool durable() const = 0;
+  /// True when people can ask for the details of rows, so that writing them is worth its price.
+  virtual bool shows_details() const { return false; }
 
   // --- partitions and leases ---
   /// Shared partitions are 0 … count-1; the count is fixed when the store is created. Private ones come after.
@@ -183,7 +187,7 @@ class Store {
   virtual Result<std::vector<InboxEntry>> inbox(Partition partition, InboxPosition after, std::size_t limit) = 0;
 };
 
-/// Opens the store that a URL names: `memory:`, `sqlite:PATH`. Creates it when there is none and brings its schema up
+/// Opens the store that a URL names: `memory:`, `sqlite:PATH`, `postgres://…`. Creates it when there is none and brings its schema up
 /// to date. Errors: invalid_input (no such scheme), invalid_state (schema newer than this program), corrupt,
 /// unavailable.
 Result<std::unique_ptr<Store>> open(std::string_view url);

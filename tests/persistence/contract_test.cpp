@@ -7,6 +7,7 @@
 #include "persistence/helpers.h"
 #include "persistence/memory.h"
 #include "persistence/sqlite.h"
+#include "support/postgres_server.h"
 
 using namespace mapflow;
 using namespace mapflow::persistence;
@@ -32,6 +33,22 @@ class InSqlite final : public StoreUnderTest {
 
  private:
   TemporaryFolder folder_;
+  std::unique_ptr<Store> store_, other_;
+};
+
+/// A schema of its own in the server that all tests share.
+class InPostgres final : public StoreUnderTest {
+ public:
+  InPostgres() {
+    static int schemas = 0;
+    const std::string url = mapflow::testing::shared_postgres().url("schema=contract_" + std::to_string(++schemas));
+    store_ = *open(url);
+    other_ = *open(url);
+  }
+  Store& store() override { return *store_; }
+  Store& other() override { return *other_; }
+
+ private:
   std::unique_ptr<Store> store_, other_;
 };
 
@@ -68,5 +85,7 @@ std::unique_ptr<StoreUnderTest> behind_wrapper() {
 
 TEST_CASE("the memory store keeps the contract") { check_contract(fresh<InMemory>); }
 TEST_CASE("the SQLite store keeps the contract") { check_contract(fresh<InSqlite>); }
+TEST_CASE("the PostgreSQL store keeps the contract") { check_contract(fresh<InPostgres>); }
 TEST_CASE("the memory store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InMemory>); }
 TEST_CASE("the SQLite store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InSqlite>); }
+TEST_CASE("the PostgreSQL store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InPostgres>); }

@@ -40,6 +40,7 @@ class ServerProcess {
   ServerProcess(const ServerProcess&) = delete;
   ServerProcess& operator=(const ServerProcess&) = delete;
 
+  int pid() const { return pid_; }
   bool running();
   void signal(int number);
   /// Waits for the end: the exit status, or -signal.
