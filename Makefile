@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # what a target needs is installed, configured and built in this order; the tools below run in parallel
-.PHONY: help build run test test-fast bench sim asan tsan lint fmt install clean deps-build deps-test deps-sanitize deps-lint
+.PHONY: help build run test test-fast bench sim asan tsan lint fmt install package clean deps-build deps-test deps-sanitize deps-lint
 
 help:
 	@echo "make TARGET, where TARGET is one of:"
@@ -51,8 +51,13 @@ lint: deps-build deps-lint deps-sanitize build/tsan/build.ninja ## Format and cl
 fmt: deps-lint ## Formats the C++ lines that changed since BASE (default: HEAD)
 	@tools/format_changes.sh $(or $(BASE),HEAD)
 
-install: build ## Copies the mapflow program to PREFIX/bin (default: /usr/local)
-	install -D -m 755 $(RELEASE)/mapflow $(DESTDIR)$(PREFIX)/bin/mapflow
+install: deps-build $(RELEASE)/build.ninja ## The program, the library and its headers to PREFIX (default: /usr/local)
+	@cmake --build --preset release -j $(JOBS) --target installable
+	@DESTDIR=$(DESTDIR) cmake --install $(RELEASE) --prefix $(PREFIX) --strip
+
+package: deps-build deps-test $(RELEASE)/build.ninja ## The same as a Debian package, in build/release
+	@cmake --build --preset release -j $(JOBS) --target installable
+	@cd $(RELEASE) && cpack -G DEB
 
 clean: ## Removes everything that was built
 	rm -rf build

@@ -12,6 +12,7 @@ pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(fyaml REQUIRED IMPORTED_TARGET libfyaml)
 pkg_check_modules(edit REQUIRED IMPORTED_TARGET libedit)
 find_package(CLI11 REQUIRED)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # The programs' allocator, in place of glibc's; sanitizers bring their own. Embedding programs choose for themselves.
 set(MAPFLOW_ALLOCATOR "")

@@ -17,8 +17,8 @@ namespace mapflow::builder {
 
 /// What lies outside the definitions. All of it may be left out.
 struct Surroundings {
-  std::vector<std::string> agents;     ///< names of the agents that the engine is configured with
-  std::vector<std::string> workflows;  ///< ids of the workflows that the engine knows already
+  std::vector<std::string> agents = {};     ///< names of the agents that the engine is configured with
+  std::vector<std::string> workflows = {};  ///< ids of the workflows that the engine knows already
   /// Compiles the templates, with the host's own filters and functions. nullptr: an environment with the workflow
   /// filters, strict and data-first.
   const jinja::Environment* templates = nullptr;

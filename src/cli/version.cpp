@@ -1,15 +1,16 @@
 #include "cli/version.h"
 
 #include "cli/verbs.h"
+#include "mapflow/version.h"
 #include "value/value.h"
 
 namespace mapflow::cli {
 
-std::string version_line() { return std::string("mapflow ") + MAPFLOW_VERSION; }
+std::string version_line() { return "mapflow " + std::string(version()); }
 
 ExitCode execute(const VersionOptions& options, Console& console) {
   if (options.json) {
-    console.document(object({{"version", MAPFLOW_VERSION}}));
+    console.document(object({{"version", version()}}));
   } else {
     console.out.line(version_line());
   }

@@ -27,6 +27,17 @@ Status Run::complete(std::string token, Result<Value> answer) const {
   Result<Reply> outcome = answer ? Result<Reply>(Reply{*std::move(answer), {}}) : fail(std::move(answer).error());
   return node_->tell(id_, kernel::Complete{std::move(token), std::move(outcome)});
 }
+Result<kernel::Progress> Run::progress() const {
+  MAPFLOW_ASSIGN(const Value shown, node_->document(id_));
+  const Value* const done = shown.find("progress");
+  if (!done) return fail(code::internal, "an instance without progress");
+  return kernel::Progress{.completed = static_cast<std::uint64_t>(done->find("completed")->as_integer()),
+                          .total = static_cast<std::uint64_t>(done->find("total")->as_integer()),
+                          .fraction = done->find("fraction")->as_double()};
+}
+void Run::on_event(std::function<void(const kernel::Event&)> handler) const {
+  node_->on_event_of(id_, std::move(handler));
+}
 void Run::on_end(std::function<void(Result<Value>)> ended) const { node_->watch(id_, std::move(ended)); }
 
 // --- Engine -----------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -20,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -42,10 +44,10 @@ class Node;
 
 struct EngineOptions {
   std::string store = "sqlite:mapflow.db";
-  std::shared_ptr<persistence::Store> store_object;  ///< used instead of the URL when set
-  std::shared_ptr<engine::AgentFactory> agents;      ///< transports for `agents:`; none: only handlers can be called
-  std::vector<AgentConfig> configured_agents;        ///< agents that every definition may use
-  std::map<std::string, std::string> secrets;        ///< by lower-case name
+  std::shared_ptr<persistence::Store> store_object = {};  ///< used instead of the URL when set
+  std::shared_ptr<engine::AgentFactory> agents = {};      ///< transports for `agents:`; none: only handlers can be called
+  std::vector<AgentConfig> configured_agents = {};        ///< agents that every definition may use
+  std::map<std::string, std::string> secrets = {};        ///< by lower-case name
   std::string node = "local";                        ///< name of this node; unique among nodes on one store
   unsigned shards = 0;                               ///< 0: one per core
   unsigned workers = 0;                              ///< threads for handlers; 0: twice the cores, at least 4
@@ -53,14 +55,14 @@ struct EngineOptions {
   Duration lease = std::chrono::seconds(5);
   /// True: lease only partitions made for this process (`mapflow run`); false: share the store's partitions.
   bool private_partition = false;
-  engine::LogLine log;                               ///< empty: nothing is logged
+  engine::LogLine log = {};                               ///< empty: nothing is logged
 };
 
 struct StartOptions {
-  Value input;                  ///< an object, or null
-  std::string id;               ///< empty: one is made up. A second start with the same id and input gives the first
-  std::string correlation_id;
-  std::vector<std::string> tags;
+  Value input = {};                  ///< an object, or null
+  std::string id = {};               ///< empty: one is made up. A second start with the same id and input gives the first
+  std::string correlation_id = {};
+  std::vector<std::string> tags = {};
 };
 
 using EventHandler = std::function<void(const std::string& instance, const kernel::Event& event)>;
@@ -76,6 +78,8 @@ class Run {
   Result<Value> wait(std::optional<Duration> limit = std::nullopt) const;
   /// The instance as it is now: the document of `show --json`.
   Result<Value> document() const;
+  /// How far it is.
+  Result<kernel::Progress> progress() const;
   Status pause(std::string reason = {}) const;
   Status resume() const;
   Status cancel(std::string reason = {}) const;
@@ -93,6 +97,9 @@ class Run {
   Status complete(std::string token, Result<Value> answer) const;
   /// Calls `ended` once with what wait() would give, from a thread of the engine: it must not block.
   void on_end(std::function<void(Result<Value>)> ended) const;
+  /// Calls `handler` for every event of this instance from now on, in order, while this node runs it; from a thread that
+  /// all such handlers of the engine share. read_instance() tells what was before.
+  void on_event(std::function<void(const kernel::Event& event)> handler) const;
 
  private:
   friend class Engine;
@@ -126,6 +133,11 @@ class Engine {
   /// Starts an instance; durable when it returns. Errors: not_found (no such workflow), invalid_input (the input does
   /// not fit variables_schema), conflict (the id exists with another input), resource_exhausted (with retry_after).
   Result<Run> start(std::string_view workflow, StartOptions options = {});
+  /// The same with nothing but an input: `engine.start("order_processing", input)`.
+  template <std::same_as<Value> Input>
+  Result<Run> start(std::string_view workflow, Input input) {
+    return start(workflow, StartOptions{.input = std::move(input)});
+  }
   /// As start, but returns at once: `answered` is called once, with what start would give, perhaps before this returns,
   /// perhaps from a thread of the engine: it must not block.
   void start_async(std::string_view workflow, StartOptions options, std::function<void(Result<Run>)> answered);

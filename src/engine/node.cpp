@@ -76,6 +76,13 @@ Result<std::string> Node::add(Definition definition) {
 
 void Node::on_event(EventHandler handler) { events_->subscribe(std::move(handler)); }
 
+void Node::on_event_of(const std::string& id, RunListeners::Listener listener) {
+  run_listeners_->add(id, std::move(listener));
+  std::call_once(run_listeners_subscribed_, [this] {
+    on_event([listeners = run_listeners_](const std::string& instance, const kernel::Event& event) { listeners->publish(instance, event); });
+  });
+}
+
 Status Node::begin() {
   const std::lock_guard lock(begin_mutex_);
   MAPFLOW_TRY(status_);

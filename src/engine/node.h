@@ -20,6 +20,7 @@
 #include "engine/engine.h"
 #include "engine/event_bus.h"
 #include "engine/member.h"
+#include "engine/run_listeners.h"
 #include "engine/thread_executor.h"
 
 namespace mapflow::engine {
@@ -39,6 +40,7 @@ class Node {
   const kernel::KindRegistry& kinds() const { return *kinds_; }
   Result<std::string> add(Definition definition);
   void on_event(EventHandler handler);
+  void on_event_of(const std::string& id, RunListeners::Listener listener);
   persistence::Store& store() { return *store_; }
 
   /// Starts the threads and the member, once.
@@ -93,6 +95,8 @@ class Node {
   std::shared_ptr<SystemClock> clock_ = std::make_shared<SystemClock>();
   std::shared_ptr<SystemRandom> random_ = std::make_shared<SystemRandom>();
   std::shared_ptr<EventBus> events_ = std::make_shared<EventBus>();
+  std::shared_ptr<RunListeners> run_listeners_ = std::make_shared<RunListeners>();
+  std::once_flag run_listeners_subscribed_;
 
   mutable std::mutex begin_mutex_;
   bool begun_ = false;

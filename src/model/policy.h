@@ -20,9 +20,9 @@ struct RetryPolicy {
   Duration max_delay = std::chrono::seconds(60);
   double backoff_factor = 2;
   double jitter = 0;                   ///< 0 … 1: the delay is drawn from [delay·(1-jitter), delay·(1+jitter)]
-  std::vector<std::string> retry_on;   ///< error codes; when given, only these (and not abort_on) are retried
-  std::vector<std::string> abort_on;   ///< error codes that are never retried
-  std::string custom;                  ///< name of a registered policy, with strategy custom
+  std::vector<std::string> retry_on = {};   ///< error codes; when given, only these (and not abort_on) are retried
+  std::vector<std::string> abort_on = {};   ///< error codes that are never retried
+  std::string custom = {};                  ///< name of a registered policy, with strategy custom
 
   bool operator==(const RetryPolicy&) const = default;
 };
@@ -44,10 +44,10 @@ enum class OnError : std::uint8_t {
 };
 
 struct Budget {
-  std::optional<std::uint64_t> tokens;
-  std::optional<double> cost_usd;
-  std::optional<std::uint64_t> steps;
-  std::optional<Duration> wall_time;
+  std::optional<std::uint64_t> tokens = {};
+  std::optional<double> cost_usd = {};
+  std::optional<std::uint64_t> steps = {};
+  std::optional<Duration> wall_time = {};
   bool suspend_when_exceeded = false;
 
   bool operator==(const Budget&) const = default;
