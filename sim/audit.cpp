@@ -149,6 +149,15 @@ class RecordAudit::Checker {
   std::string operator()(const ChildGone& record) const {
     return audit_.state_.released.contains(record.child) ? "" : "a child is gone that nobody waited for: " + record.child;
   }
+  std::string operator()(const CheckpointCreated& record) const {
+    const WorkflowState now = audit_.state_.state;
+    return is_terminal(now) || now == WorkflowState::compensating ? "a checkpoint is made of an instance that is ending: " + record.name : "";
+  }
+  std::string operator()(const Rewound& record) const {
+    if (!audit_.running_.empty()) return "an instance is rewound while steps run";
+    if (record.back_to >= audit_.state_.seq) return "an instance is rewound to what has not been";
+    return "";
+  }
   std::string operator()(const VariablesUpdated&) const {
     const WorkflowState now = audit_.state_.state;
     const bool held = now == WorkflowState::paused || now == WorkflowState::suspended;
@@ -193,7 +202,21 @@ std::string RecordAudit::next(const Program& program, const Record& record) {
   if (state_.seq == 0 && !std::holds_alternative<InstanceStarted>(record.body)) return "the first record does not start an instance";
   std::string wrong = std::visit(Checker(*this, program, record.at), record.body);
   if (wrong.empty()) apply(program, state_, record);
+  if (wrong.empty() && std::holds_alternative<Rewound>(record.body)) open_new_books();
   return wrong;
+}
+
+void RecordAudit::open_new_books() {
+  running_.clear();
+  open_.clear();
+  to_undo_.clear();
+  undone_.clear();
+  for (const auto& [id, run] : state_.runs)
+    running_[id] = {run.node, run.frame, run.state, run.attempt, run.delivery, run.phase != Phase::working, run.due, run.deadline, run.total_deadline};
+  for (const auto& [id, frame] : state_.frames) open_.insert(id);
+  for (const Undo& undo : state_.undo) to_undo_.push_back(undo.node);
+  last_run_ = state_.last_run;
+  last_frame_ = state_.last_frame;
 }
 
 std::string RecordAudit::end() const {

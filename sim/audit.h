@@ -40,6 +40,9 @@ class RecordAudit {
   };
   class Checker;
 
+  /// After a rewind the story goes on from another place.
+  void open_new_books();
+
   kernel::State state_;
   std::map<kernel::RunId, Books> running_;
   std::set<kernel::FrameId> open_;

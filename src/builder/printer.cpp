@@ -114,6 +114,7 @@ class Printer {
     if (step.on_error == OnError::proceed || step.on_error == OnError::suspend) out.set("on_error", to_string(step.on_error));
     for (const Branch& hook : step.hooks) out.set(hook.role, block(hook.steps));
     put_text(out, "output_key", step.output_key);
+    put_text(out, "checkpoint", step.checkpoint);
     put_value(out, "metadata", step.metadata);
     if (keep_places_) put_places(out, step.places, step.where);
     return Value(std::move(out));

@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kHookRoles{"on_error", "on_success", "compensate", "fallback"};
 
-constexpr std::array<std::string_view, 14> kCommonKeys{"id", "name", "description", "type", "when", "timeout", "total_timeout",
+constexpr std::array<std::string_view, 15> kCommonKeys{"id", "name", "description", "type", "when", "timeout", "total_timeout",
                                                        "retry", "on_error", "on_success", "compensate", "fallback",
-                                                       "output_key", "metadata"};
+                                                       "output_key", "checkpoint", "metadata"};
 
 class StepReader {
  public:
@@ -71,6 +71,7 @@ class StepReader {
     else if (key == "name") keep_text(step_.name);
     else if (key == "description") keep_text(step_.description);
     else if (key == "output_key") keep_text(step_.output_key);
+    else if (key == "checkpoint") keep_text(step_.checkpoint);
     else if (key == "when") step_.when = reading_.expression(member, key, &start).value_or("");
     else if (key == "timeout") step_.timeout = reading_.duration(member, key);
     else if (key == "total_timeout") step_.total_timeout = reading_.duration(member, key);

@@ -28,7 +28,7 @@ Value encode_start(const StartDemand& demand, persistence::Store& store) {
   Array tags;
   for (const std::string& tag : demand.start.tags) tags.emplace_back(tag);
   Value out = object({{"command", "start"}, {"definition", demand.program->hash()}, {"input", demand.start.input},
-                      {"correlation_id", demand.start.correlation_id}, {"parent", demand.start.parent_id},
+                      {"correlation_id", demand.start.correlation_id}, {"parent", demand.start.parent_id}, {"rerun_of", demand.start.rerun_of},
                       {"tags", std::move(tags)}, {"id_given", demand.id_given}});
   if (!store.definition(demand.program->hash())) out.set("document", definition_row(*demand.program).document);
   Array library;
@@ -48,6 +48,7 @@ Result<Demand> decode_start(const Value& command, std::string id, ProgramCache& 
   demand.start.input = value_of(command, "input");
   demand.start.correlation_id = text_of(command, "correlation_id");
   demand.start.parent_id = text_of(command, "parent");
+  demand.start.rerun_of = text_of(command, "rerun_of");
   if (const Value* library = command.find("library"); library && library->is_array()) {
     for (const Value& entry : library->as_array()) {
       MAPFLOW_ASSIGN(ProgramPtr program, programs.find_or_read(text_of(entry, "definition"), text_of(entry, "document")));
@@ -75,6 +76,10 @@ std::string encode_command(const std::string& instance, const Demand& demand, pe
           [](const kernel::Retry& retry) { return object({{"command", "retry"}, {"step", retry.step}}); },
           [](const kernel::Skip& s) { return object({{"command", "skip"}, {"step", s.step}, {"result", s.result}}); },
           [](const kernel::Update& update) { return object({{"command", "update"}, {"variables", update.variables}}); },
+          [](const kernel::MakeCheckpoint& make) { return object({{"command", "checkpoint"}, {"name", make.name}}); },
+          [](const kernel::Rewind& rewind) {
+            return object({{"command", "rewind"}, {"checkpoint", rewind.place.checkpoint}, {"before", rewind.place.before}});
+          },
           [](const kernel::Complete& complete) {
             Value answer = object({{"command", "complete"}, {"token", complete.token}});
             if (complete.outcome) answer.set("result", complete.outcome->result);
@@ -115,6 +120,10 @@ Result<Command> decode_command(std::string_view bytes, ProgramCache& programs) {
     command.demand = kernel::Skip{text_of(value, "step"), value_of(value, "result")};
   } else if (name == "update") {
     command.demand = kernel::Update{value_of(value, "variables")};
+  } else if (name == "checkpoint") {
+    command.demand = kernel::MakeCheckpoint{text_of(value, "name")};
+  } else if (name == "rewind") {
+    command.demand = kernel::Rewind{{text_of(value, "checkpoint"), text_of(value, "before")}, false, nullptr};
   } else if (name == "complete") {
     const Value* const error = value.find("error");
     Result<Reply> outcome = Reply{value_of(value, "result")};

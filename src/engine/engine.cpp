@@ -23,6 +23,16 @@ Status Run::skip(std::string step, Value result) const {
   return node_->tell(id_, kernel::Skip{std::move(step), std::move(result)});
 }
 Status Run::update(Value variables) const { return node_->tell(id_, kernel::Update{std::move(variables)}); }
+Status Run::checkpoint(std::string name) const { return node_->tell(id_, kernel::MakeCheckpoint{std::move(name)}); }
+Status Run::rewind(kernel::Place place) const { return node_->tell(id_, kernel::Rewind{std::move(place), false, nullptr}); }
+Result<Run> Run::rerun(std::string id) const {
+  const auto started = std::make_shared<std::promise<Result<Run>>>();
+  auto run = started->get_future();
+  node_->rerun(id_, std::move(id), [node = node_, started](Result<engine::Node::Started> result) {
+    started->set_value(result ? Result<Run>(Run(*node, std::move(result->id), result->existed)) : fail(std::move(result).error()));
+  });
+  return run.get();
+}
 Status Run::complete(std::string token, Result<Value> answer) const {
   Result<Reply> outcome = answer ? Result<Reply>(Reply{*std::move(answer), {}}) : fail(std::move(answer).error());
   return node_->tell(id_, kernel::Complete{std::move(token), std::move(outcome)});

@@ -86,12 +86,22 @@ class Run {
   Status terminate(std::string reason = {}) const;
   Status signal(std::string name, Value payload = {}) const;
   /// Tries a step again that suspended the instance or backs off. `step`: its path, or its id where that is unique;
-  /// empty: every step that suspended the instance.
+  /// empty: every step that suspended the instance. Of a failed instance: goes back to where the step began, under the
+  /// same idempotency key; empty: the step that failed it.
   Status retry(std::string step = {}) const;
   /// Gives a living step up as skipped, with this result.
   Status skip(std::string step, Value result = {}) const;
   /// Sets variables, by dotted name, while the instance is paused or suspended.
   Status update(Value variables) const;
+  /// Makes a checkpoint here and now; one of the same name is replaced.
+  Status checkpoint(std::string name) const;
+  /// Goes back to a checkpoint, or to before a step, and on from there under new idempotency keys; also when the instance is
+  /// over. What was done since is not undone. A paused instance stays paused. Errors: not_found; invalid_state when it
+  /// is being compensated, or a step that it would rely on there was compensated since.
+  Status rewind(kernel::Place place) const;
+  /// Starts another instance of the same definition with the same input, tagged "rerun-of:<this id>". `id`: as in
+  /// StartOptions.
+  Result<Run> rerun(std::string id = {}) const;
   /// Answers a call that was left open: a message to a person, or one whose agent said that it answers later. `token`:
   /// the call's idempotency key. Errors: not_found when no such call waits for an answer (any more).
   Status complete(std::string token, Result<Value> answer) const;

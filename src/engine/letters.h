@@ -23,6 +23,7 @@ using Answer = std::move_only_function<void(Result<Value>)>;
 namespace reroute {
 inline constexpr std::string_view not_owner = "not_owner";  ///< the shard does not run that partition now
 inline constexpr std::string_view elsewhere = "elsewhere";  ///< the instance is in another partition than the request says
+inline constexpr std::string_view later = "later";          ///< it rests on a commit in flight: ask again when that is over
 }  // namespace reroute
 
 /// Begin this instance; the answer is whether it was already there. Errors: conflict.
@@ -39,7 +40,12 @@ struct DescribeDemand {};
 
 using Demand = std::variant<StartDemand, kernel::Signal, kernel::Pause, kernel::Resume, kernel::Cancel,
                             kernel::Terminate, kernel::Retry, kernel::Skip, kernel::Update,
-                            kernel::Complete, WatchDemand, DescribeDemand>;
+                            kernel::MakeCheckpoint, kernel::Rewind, kernel::Complete, WatchDemand, DescribeDemand>;
+
+/// Whether the request may bring an instance back that is over.
+inline bool revives(const Demand& demand) {
+  return std::holds_alternative<kernel::Rewind>(demand) || std::holds_alternative<kernel::Retry>(demand);
+}
 
 /// A wish of a person or program. The answer comes when what it rests on is durable.
 /// Errors: not_owner, elsewhere, not_found, what the kernel refuses with, what the store fails with.

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t kWorkerQueue = 10'000;
 constexpr Duration kOwnLease = std::chrono::seconds(2);    ///< of a process that shares nothing
 constexpr Duration kTakeOver = std::chrono::seconds(10);   ///< how long a dead process's lease is waited for
+constexpr std::string_view kRerunTag = "rerun-of:";        ///< by which a rerun is found from the instance it repeats
 constexpr std::chrono::seconds kDrain(30);                 ///< for messages on their way when the engine stops
 
 }  // namespace
@@ -147,12 +148,17 @@ void Node::start(std::string_view workflow, StartOptions options, std::function<
   if (!fits) return answered(fail(std::move(fits).error()));
 
   StartDemand demand{program, {}, !options.id.empty()};
-  std::string id = demand.id_given ? std::move(options.id) : make_instance_id(clock_->now(), *random_);
-  demand.start.id = id;
+  demand.start.id = std::move(options.id);
   demand.start.correlation_id = std::move(options.correlation_id);
   demand.start.input = std::move(options.input);
   demand.start.tags = std::move(options.tags);
-  demand.library = programs_->library(*program);
+  start(std::move(demand), std::move(answered));
+}
+
+void Node::start(StartDemand demand, std::function<void(Result<Started>)> answered) {
+  if (!demand.id_given) demand.start.id = make_instance_id(clock_->now(), *random_);
+  const std::string id = demand.start.id;
+  demand.library = programs_->library(*demand.program);
   const persistence::Partition partition = home(id);
   ask(std::make_shared<Errand>(Errand{id, std::move(demand),
                                       [id, answered = std::move(answered)](Result<Value> existed) {
@@ -160,6 +166,23 @@ void Node::start(std::string_view workflow, StartOptions options, std::function<
                                         answered(Started{id, *existed == Value(true)});
                                       },
                                       partition}));
+}
+
+void Node::rerun(const std::string& id, std::string new_id, std::function<void(Result<Started>)> answered) {
+  if (Status begun = begin(); !begun) return answered(fail(std::move(begun).error()));
+  auto former = read_stored_instance(*store_, *programs_, id, false);
+  if (!former) return answered(fail(std::move(former).error()));
+  const kernel::State& state = former->state;
+  StartDemand demand{former->program, {}, !new_id.empty()};
+  demand.start.id = std::move(new_id);
+  demand.start.correlation_id = state.correlation_id;
+  demand.start.input = state.input;
+  demand.start.rerun_of = id;
+  const std::size_t own = former->program->definition().tags.size();  // the definition gives these again
+  demand.start.tags.assign(state.tags.begin() + static_cast<std::ptrdiff_t>(std::min(own, state.tags.size())), state.tags.end());
+  std::erase_if(demand.start.tags, [](const std::string& tag) { return tag.starts_with(kRerunTag); });
+  demand.start.tags.push_back(std::string(kRerunTag) + id);
+  start(std::move(demand), std::move(answered));
 }
 
 Status Node::attach(const std::string& id) {
@@ -253,7 +276,8 @@ void Node::look_up(ErrandPtr errand, Error refused) {
   auto found = store_->instance(errand->id);
   if (!found && !found.error().is(code::not_found)) return errand->answer(fail(std::move(found).error()));
   const std::optional<persistence::InstanceRow> row = found ? std::optional(*std::move(found)) : std::nullopt;
-  if (row && !row->finished && row->partition != errand->partition && !errand->moved) {
+  const bool to_its_owner = row && (!row->finished || revives(errand->demand));
+  if (to_its_owner && row->partition != errand->partition && !errand->moved) {
     errand->partition = row->partition;
     errand->moved = true;
     return ask(std::move(errand));
@@ -263,10 +287,14 @@ void Node::look_up(ErrandPtr errand, Error refused) {
     if (std::holds_alternative<WatchDemand>(errand->demand)) return ask_later(std::move(errand));
     return errand->answer(fail(code::not_found, fmt::format("no instance '{}'", errand->id)));
   }
+  // Its owner knows it, but not the place or step that the request names.
+  if (refused.is(code::not_found) && revives(errand->demand) && row->partition == errand->partition)
+    return errand->answer(fail(std::move(refused)));
   ask_store(std::move(errand), row);
 }
 
 void Node::ask_store(ErrandPtr errand, const std::optional<persistence::InstanceRow>& row) {
+  if (row && row->finished && revives(errand->demand)) return bring_back(std::move(errand));
   if (row && row->finished) return errand->answer(ask_finished(*row, errand->demand, *programs_, clock_->now()));
   if (std::holds_alternative<StartDemand>(errand->demand)) return start_elsewhere(std::move(errand));
   auto stored = read_stored_instance(*store_, *programs_, errand->id, false);
@@ -279,6 +307,17 @@ void Node::ask_store(ErrandPtr errand, const std::optional<persistence::Instance
   if (std::holds_alternative<DescribeDemand>(errand->demand))
     return errand->answer(kernel::instance_document(*stored->program, stored->state, clock_->now()));
   leave_command(std::move(errand));
+}
+
+/// The instance is over and its partition is run by nobody here.
+void Node::bring_back(ErrandPtr errand) {
+  if (!options_.private_partition || errand->taken) return leave_command(std::move(errand));
+  errand->taken = true;
+  const persistence::Partition partition = errand->partition;
+  member_->leases().take(partition, saturating_add(clock_->now(), kTakeOver), [this, errand = std::move(errand)](Status taken) mutable {
+    if (taken) return ask(std::move(errand));
+    leave_command(std::move(errand));  // its owner will do it
+  });
 }
 
 void Node::start_elsewhere(ErrandPtr errand) {

@@ -51,6 +51,8 @@ class Node {
     bool existed = false;
   };
   void start(std::string_view workflow, StartOptions options, std::function<void(Result<Started>)> answered);
+  /// Starts another instance of the same definition with the same input. Errors: also those of read_instance.
+  void rerun(const std::string& id, std::string new_id, std::function<void(Result<Started>)> answered);
   Status attach(const std::string& id);
   /// Carries out a request and waits until it is durable.
   Status tell(const std::string& id, Demand demand);
@@ -73,14 +75,17 @@ class Node {
     ValueAnswer answer;
     persistence::Partition partition;  ///< whose shard is asked
     bool moved = false;                ///< the row has said which partition it is
+    bool taken = false;                ///< its lease was taken for this
   };
   using ErrandPtr = std::shared_ptr<Errand>;
 
   Status start_threads();
+  void start(StartDemand demand, std::function<void(Result<Started>)> answered);
   persistence::Partition home(std::string_view id) const;
   void ask(ErrandPtr errand);
   void look_up(ErrandPtr errand, Error refused);
   void ask_store(ErrandPtr errand, const std::optional<persistence::InstanceRow>& row);
+  void bring_back(ErrandPtr errand);
   void start_elsewhere(ErrandPtr errand);
   void leave_command(ErrandPtr errand);
   void ask_later(ErrandPtr errand);

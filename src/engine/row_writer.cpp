@@ -31,16 +31,25 @@ void note_row(Instance& instance) {
   instance.row = Instance::Row::none;
 }
 
+bool holds_checkpoint(const kernel::State& state, const ChunkInfo& chunk) {
+  return std::ranges::any_of(state.checkpoints, [&](const kernel::Checkpoint& each) {
+    return chunk.first_seq <= each.seq && each.seq <= chunk.last_seq;
+  });
+}
+
+/// The newest chunk always stays, and so do those with a checkpoint, for a rewind reads them.
 void drop_old_chunks(persistence::Commit& commit, Instance& instance, std::size_t bound) {
-  std::uint64_t kept = 0;
-  std::size_t first = instance.chunks.size();
-  while (first > 0 && kept + instance.chunks[first - 1].bytes <= bound) kept += instance.chunks[--first].bytes;
-  for (std::size_t old = 0; old < first && old + 1 < instance.chunks.size(); ++old) {
-    const ChunkInfo& chunk = instance.chunks[old];
-    commit.history.push_back({instance.id, chunk.first_seq, chunk.last_seq, dropped_chunk()});
+  std::uint64_t newer = 0;
+  std::vector<ChunkInfo> staying;
+  for (auto chunk = instance.chunks.rbegin(); chunk != instance.chunks.rend(); ++chunk) {
+    newer += chunk->bytes;
+    if (chunk == instance.chunks.rbegin() || newer <= bound || holds_checkpoint(instance.state, *chunk))
+      staying.push_back(*chunk);
+    else
+      commit.history.push_back({instance.id, chunk->first_seq, chunk->last_seq, dropped_chunk()});
   }
-  first = std::min(first, instance.chunks.size() - 1);  // the newest always stays
-  instance.chunks.erase(instance.chunks.begin(), instance.chunks.begin() + static_cast<std::ptrdiff_t>(first));
+  std::ranges::reverse(staying);
+  instance.chunks = std::move(staying);
 }
 
 }  // namespace

@@ -132,6 +132,8 @@ class Tenure {
   Result<Value> start(const std::string& id, StartDemand& demand);
   std::optional<Result<Value>> ask(Instance& instance, Demand& demand, Answer& answer);
   Result<Value> ask_absent(const std::string& id, const Demand& demand);
+  Result<Value> ask_over(const persistence::InstanceRow& row, const Demand& demand);
+  Result<kernel::Input> input_for(const Instance& instance, const Demand& demand) const;
   void keep_definition(const kernel::Program& program);
   Result<Instance*> create(const std::string& id, ProgramPtr program, kernel::Start start);
   Instance* find(std::string_view id);

@@ -1,10 +1,13 @@
 // The part of a tenure that hears people: requests from this process, and commands that others left in the inbox.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "engine/command.h"
 #include "engine/finished_instance.h"
+#include "engine/past.h"
 #include "engine/tenure.h"
 #include "kernel/history.h"
 
@@ -24,12 +27,15 @@ void Tenure::request(Request request) {
 }
 
 void Tenure::take_requests() {
+  std::vector<Request> postponed;
   for (std::size_t taken = 0; taken < parts_.options.turn_inputs && !requests_.empty(); ++taken) {
     Request request = std::move(requests_.front());
     requests_.pop_front();
     auto result = carry_out(request.instance, request.demand, request.answer);
-    if (result && request.answer) batch_.answers.push_back({std::move(request.answer), *std::move(result)});
+    if (result && !*result && result->error().is(reroute::later)) postponed.push_back(std::move(request));
+    else if (result && request.answer) batch_.answers.push_back({std::move(request.answer), *std::move(result)});
   }
+  std::ranges::move(postponed, std::back_inserter(requests_));
 }
 
 void Tenure::take_commands() {
@@ -47,8 +53,8 @@ void Tenure::take_commands() {
     } else {
       done = fail(std::move(command).error());
     }
-    // What only the store's trouble prevented is asked for again; anything else was answered for good.
-    if (!done && done.error().is(code::unavailable)) return;
+    // What only the store's trouble or a commit in flight prevented is asked for again; anything else was answered.
+    if (!done && (done.error().is(code::unavailable) || done.error().is(reroute::later))) return;
     if (!done)
       parts_.say(fmt::format("partition {}: command {} refused: {}", lease_.partition.value, entry.position.value,
                              done.error().to_string()));
@@ -83,8 +89,25 @@ std::optional<Result<Value>> Tenure::ask(Instance& instance, Demand& demand, Ans
     watchers_[instance.id].push_back(std::move(answer));
     return std::nullopt;
   }
-  if (auto refused = decide(instance, *input_of(demand))) return fail(*std::move(refused));
+  if (is_terminal(state.state) && revives(demand)) return fail(reroute::later, fmt::format("the end of instance '{}' is on its way to the store", instance.id));
+  const auto input = input_for(instance, demand);
+  if (!input) return fail(input.error());
+  if (auto refused = decide(instance, *input)) return fail(*std::move(refused));
   return Value();
+}
+
+/// The request with what only the journal knows. Errors: those of find_mark and place_of_failure.
+Result<kernel::Input> Tenure::input_for(const Instance& instance, const Demand& demand) const {
+  if (const auto* retry = std::get_if<kernel::Retry>(&demand); retry && is_terminal(instance.state.state)) {
+    MAPFLOW_ASSIGN(kernel::Place place, kernel::place_of_failure(*instance.program, instance.state, retry->step));
+    MAPFLOW_ASSIGN(auto mark, find_mark(*parts_.store, instance, place));
+    return kernel::Rewind{std::move(place), true, std::move(mark)};
+  }
+  if (const auto* rewind = std::get_if<kernel::Rewind>(&demand)) {
+    MAPFLOW_ASSIGN(auto mark, find_mark(*parts_.store, instance, rewind->place));
+    return kernel::Rewind{rewind->place, false, std::move(mark)};
+  }
+  return *input_of(demand);
 }
 
 Result<Value> Tenure::ask_absent(const std::string& id, const Demand& demand) {
@@ -92,7 +115,17 @@ Result<Value> Tenure::ask_absent(const std::string& id, const Demand& demand) {
   if (row.partition != lease_.partition)
     return fail(reroute::elsewhere, fmt::format("it is in partition {}", row.partition.value));
   if (!row.finished) return fail(code::internal, fmt::format("instance '{}' is unfinished and not here", id));
-  return ask_finished(row, demand, *parts_.programs, now_);
+  return revives(demand) ? ask_over(row, demand) : ask_finished(row, demand, *parts_.programs, now_);
+}
+
+/// A request that may bring the instance back.
+Result<Value> Tenure::ask_over(const persistence::InstanceRow& row, const Demand& demand) {
+  MAPFLOW_ASSIGN(Instance* const instance, revive(row));
+  const auto input = input_for(*instance, demand);
+  std::optional<Error> refused = input ? decide(*instance, *input) : std::optional(input.error());
+  if (!refused) return Value();
+  remove(*instance);  // it stays over
+  return fail(*std::move(refused));
 }
 
 Result<Value> Tenure::start(const std::string& id, StartDemand& demand) {

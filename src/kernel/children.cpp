@@ -16,11 +16,13 @@ ParentClose close_policy(const Run& run) {
 
 }  // namespace
 
-/// "order-7:ship", "order-7:each[3]/ship#2" in a second execution, "order-7:ship~2" in a second attempt.
+/// "order-7:ship", "order-7:each[3]/ship#2" in a second execution, "order-7:ship~2" in a second attempt; "…@1" after a
+/// rewind, for a retry from the outside keeps execution and attempt, and the former child may still be there.
 std::string Machine::child_id(const Run& run) const {
   std::string id = state_.id + ":" + state_.path(program_, run.id);
   if (run.execution > 1) id += "#" + std::to_string(run.execution);
   if (run.attempt > 1) id += "~" + std::to_string(run.attempt);
+  if (state_.rewinds > 0) id += "@" + std::to_string(state_.rewinds);
   return id;
 }
 

@@ -34,6 +34,7 @@ class Describer {
     put("definition", record.definition);
     if (!record.correlation_id.empty()) put("correlation_id", record.correlation_id);
     if (!record.parent_id.empty()) put("parent", record.parent_id);
+    if (!record.rerun_of.empty()) put("rerun_of", record.rerun_of);
     put("input", record.input);
   }
 
@@ -175,6 +176,19 @@ class Describer {
     Value variables(Object{});
     for (const auto& [name, value] : record.writes) variables.set(name, value);
     put("variables", variables);
+  }
+
+  void operator()(const CheckpointCreated& record) {
+    type("checkpoint.created");
+    put("name", record.name);
+    event_.path = record.path;
+  }
+
+  void operator()(const Rewound& record) {
+    type("workflow.rewound");
+    put("to", record.to);
+    put("back_to", record.back_to);
+    put("state", to_string(record.as));
   }
 
   void operator()(const SignalReceived& record) {
@@ -377,6 +391,14 @@ Value instance_document(const Program& program, const State& state, Timestamp no
   out.set("ended_at", is_terminal(state.state) ? Value(format_timestamp(state.changed)) : Value());
   if (!state.correlation_id.empty()) out.set("correlation_id", state.correlation_id);
   if (!state.parent_id.empty()) out.set("parent_id", state.parent_id);
+  if (!state.rerun_of.empty()) out.set("rerun_of", state.rerun_of);
+  Array checkpoints;
+  for (const Checkpoint& each : state.checkpoints) {
+    Value checkpoint = object({{"name", each.name}, {"at", format_timestamp(each.at)}, {"seq", each.seq}});
+    if (!each.path.empty()) checkpoint.set("path", each.path);
+    checkpoints.push_back(std::move(checkpoint));
+  }
+  out.set("checkpoints", Value(std::move(checkpoints)));
   Array tags;
   for (const std::string& tag : state.tags) tags.push_back(tag);
   out.set("tags", Value(std::move(tags)));

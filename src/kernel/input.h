@@ -12,6 +12,7 @@
 #include "kernel/ids.h"
 #include "kernel/history.h"
 #include "kernel/record.h"
+#include "kernel/rewind.h"
 #include "model/message.h"
 
 namespace mapflow::kernel {
@@ -30,6 +31,7 @@ struct Start {
   ParentClose on_parent_close = ParentClose::cancel;
   std::uint32_t depth = 0;
   Value library;                ///< content hash by workflow id
+  std::string rerun_of;
 };
 /// The outcome of a call. Ignored unless the call is still waited for.
 struct CallDone {
@@ -59,6 +61,14 @@ struct Skip {
   std::string step;
   Value result;
 };
+/// Makes a named checkpoint here and now. One of the same name is replaced.
+struct MakeCheckpoint { std::string name; };
+/// Takes the instance back to how it was at a place, over or not, and goes on from there.
+struct Rewind {
+  Place place;
+  bool same_execution = false;       ///< steps keep their idempotency keys: a retry
+  std::shared_ptr<const Mark> mark;  ///< the instance as it was there, which only the journal knows
+};
 /// Sets variables, by dotted name, of a paused or suspended instance.
 struct Update { Value variables; };
 /// The answer to a call that was left open (Reply::pending), by the call's token: its idempotency key.
@@ -80,7 +90,7 @@ struct ChildEnded {
 struct Compensate {};
 
 using Input = std::variant<Start, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update,
-                           Complete, ChildEnded, Compensate>;
+                           MakeCheckpoint, Rewind, Complete, ChildEnded, Compensate>;
 
 // --- effects ------------------------------------------------------------------------------------------------------
 

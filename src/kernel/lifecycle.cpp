@@ -300,7 +300,11 @@ void Machine::give_up(RunId id, Error error) {
 void Machine::settle(RunId id, StepState state, Value result, StepScope::Writes writes, std::optional<Error> error,
                      bool tolerated) {
   const FrameId frame = run(id).frame;
+  const std::string& checkpoint = node(run(id)).step->checkpoint;
+  const bool makes_checkpoint = state == StepState::completed && !checkpoint.empty() && state_.state != WorkflowState::compensating;
+  const std::string path = makes_checkpoint ? state_.path(program_, id) : "";
   emit(StepSettled{id, state, tolerated, std::move(result), std::move(writes), std::move(error)});
+  if (makes_checkpoint) emit(CheckpointCreated{checkpoint, path});
   if (state != StepState::cancelled) agenda_.push_back(Advance{frame});
   if (program_.watches()) tell_of_change();
 }

@@ -64,6 +64,7 @@ void Machine::on(const Start& start) {
   started.on_parent_close = start.on_parent_close;
   started.depth = start.depth;
   started.library = start.library;
+  started.rerun_of = start.rerun_of;
   started.tags = definition.tags;
   started.tags.insert(started.tags.end(), start.tags.begin(), start.tags.end());
   started.input = start.input;

@@ -66,6 +66,7 @@ struct InstanceStarted {
   Value library;               ///< content hash by workflow id: what sub-workflows are started from
   Value input;                 ///< what the starter gave
   Value variables;             ///< the definition's defaults with the input laid over them
+  std::string rerun_of;        ///< the instance whose input this one was given again; empty: none
   std::vector<std::string> tags;
   std::uint64_t seed = 0;      ///< where this instance's chance comes from
   Timestamp deadline = kNever; ///< of the whole workflow
@@ -74,7 +75,7 @@ struct InstanceStarted {
     a("correlation_id", correlation_id); a("parent_id", parent_id); a("parent_run", parent_run);
     a("parent_attempt", parent_attempt); a("on_parent_close", on_parent_close); a("depth", depth); a("library", library);
     a("input", input); a("variables", variables);
-    a("tags", tags); a("seed", seed); a("deadline", deadline);
+    a("rerun_of", rerun_of); a("tags", tags); a("seed", seed); a("deadline", deadline);
   }
 };
 
@@ -243,9 +244,30 @@ struct ChildGone {
   template <class A> void fields(A& a) { a("child", child); a("ended", ended); a("error", error); }
 };
 
+/// A place to rewind to: the state after this record. A new one takes the place of an older one of its name.
+struct CheckpointCreated {
+  std::string name;
+  std::string path;             ///< of the step that was completed; empty: asked for from outside
+  template <class A> void fields(A& a) { a("name", name); a("path", path); }
+};
+
+/// The instance is again as it was after record `back_to`: what was recorded since is history, and no part of it any more.
+struct Rewound {
+  std::string to;               ///< the place, in words
+  std::uint64_t back_to = 0;
+  Timestamp since{};            ///< when the instance was there
+  std::string mark;             ///< its state then, encoded: replaying must not need records that were dropped
+  std::uint32_t execution = 0;  ///< of the steps that run from here; 0: as it was, a retry
+  WorkflowState as = WorkflowState::running;
+  template <class A> void fields(A& a) {
+    a("to", to); a("back_to", back_to); a("since", since); a("mark", mark); a("execution", execution); a("as", as);
+  }
+};
+
 using RecordBody = std::variant<InstanceStarted, StateChanged, FrameOpened, FrameClosed, StepStarted, AttemptStarted,
                                 CallPlaced, StepWaiting, Noted, StepRetrying, StepFaulted, StepSucceeded, StepSettled,
-                                StepSkipped, SignalReceived, SignalTaken, VariablesUpdated, ChildKept, ChildReleased, ChildGone, CallLeftOpen>;
+                                StepSkipped, SignalReceived, SignalTaken, VariablesUpdated, ChildKept, ChildReleased, ChildGone, CallLeftOpen,
+                                CheckpointCreated, Rewound>;
 
 struct Record {
   Timestamp at;

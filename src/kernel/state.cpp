@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ensure.h"
+#include "kernel/rewind.h"
 #include "kernel/step_kind.h"
 
 namespace mapflow::kernel {
@@ -95,6 +96,7 @@ class Applier {
     state_.parent_attempt = record.parent_attempt;
     state_.on_parent_close = record.on_parent_close;
     state_.depth = record.depth;
+    state_.rerun_of = record.rerun_of;
     state_.library = record.library;
     state_.tags = record.tags;
     state_.input = record.input;
@@ -318,6 +320,15 @@ class Applier {
   }
 
   void operator()(const VariablesUpdated& record) { set_variables(record.writes); }
+
+  void operator()(const CheckpointCreated& record) {
+    auto& known = state_.checkpoints;
+    std::erase_if(known, [&](const Checkpoint& each) { return each.name == record.name; });
+    if (known.size() >= State::kCheckpointsKept) known.erase(known.begin());
+    known.push_back({record.name, state_.seq + 1, at_, record.path});
+  }
+
+  void operator()(const Rewound& record) { state_ = taken_back(std::move(state_), record, at_); }
 
  private:
   Run& run(RunId id) { return state_.runs.at(id); }

@@ -140,6 +140,15 @@ struct Settled {
   }
 };
 
+/// A named place in the instance's records that it can be rewound to.
+struct Checkpoint {
+  std::string name;
+  std::uint64_t seq = 0;              ///< the state after this record
+  Timestamp at{};
+  std::string path;                   ///< of the step that was completed; empty: made from outside
+  template <class A> void fields(A& a) { a("name", name); a("seq", seq); a("at", at); a("path", path); }
+};
+
 struct Counters {
   std::uint64_t completed = 0, failed = 0, skipped = 0, cancelled = 0, retries = 0, calls = 0, compensations = 0;
   template <class A> void fields(A& a) {
@@ -151,9 +160,11 @@ struct Counters {
 struct State {
   /// At most this many finished steps are listed one by one; iterations of a longer loop are only counted.
   static constexpr std::size_t kSettledKept = 2000;
+  /// At most this many checkpoints are kept; the oldest gives way.
+  static constexpr std::size_t kCheckpointsKept = 32;
 
   std::uint64_t seq = 0;              ///< records applied
-  std::string id, workflow, version, definition, correlation_id, parent_id;
+  std::string id, workflow, version, definition, correlation_id, parent_id, rerun_of;
   RunId parent_run;
   std::uint32_t parent_attempt = 0;
   ParentClose on_parent_close = ParentClose::cancel;
@@ -183,6 +194,8 @@ struct State {
   std::uint32_t last_run = 0;
   std::uint32_t last_frame = 0;
   std::uint32_t last_execution = 1;
+  std::vector<Checkpoint> checkpoints;  ///< oldest first
+  std::uint32_t rewinds = 0;
   template <class A> void fields(A& a) {
     a("seq", seq); a("id", id); a("workflow", workflow); a("version", version); a("definition", definition);
     a("correlation_id", correlation_id); a("parent_id", parent_id); a("parent_run", parent_run);
@@ -192,6 +205,7 @@ struct State {
     a("variables", variables); a("results", results); a("errors", errors); a("failure", failure); a("custom_undo", custom_undo);
     a("signals", signals); a("runs", runs); a("frames", frames); a("undo", undo); a("settled", settled);
     a("counters", counters); a("last_run", last_run); a("last_frame", last_frame); a("last_execution", last_execution);
+    a("rerun_of", rerun_of); a("checkpoints", checkpoints); a("rewinds", rewinds);
   }
 
   // Derived from the above, so neither stored nor compared.

@@ -1,9 +1,10 @@
 // One decision in the making. Internal to the kernel: decide() makes a Machine, feeds it one input and takes its commit.
 //
-// The work is spread over five files, one idea each:
+// The work is spread over six files, one idea each:
 //   machine.cpp       inputs: what start, a reply, the clock and a signal mean; the agenda
 //   requests.cpp      inputs from people: pause, resume, cancel, retry, skip …
 //   lifecycle.cpp     a step's way from started to settled: attempts, calls, failures, hooks; frames that advance
+//   rewind.cpp        back to a place in the instance's past
 //   children.cpp      child instances: started, released, undone
 //   compensation.cpp  an instance's end: completed, or cancelled and undone
 #pragma once
@@ -72,6 +73,8 @@ class Machine {
   void on(const Retry& retry);
   void on(const Skip& skip);
   void on(const Update& update);
+  void on(const MakeCheckpoint& make);
+  void on(const Rewind& rewind);
   void on(const Complete& complete);
   void on(const ChildEnded& ended);
   void on(const Compensate&);

@@ -53,6 +53,7 @@ struct Step {
   std::optional<RetryPolicy> retry;
   OnError on_error = OnError::fail;
   std::string output_key;   ///< dotted variable that also gets the result; empty: none
+  std::string checkpoint;   ///< name of the checkpoint made when the step has completed; empty: none
   Value metadata;
 
   Value fields;                   ///< the kind's own fields that hold no steps, canonical spelling; an object or null

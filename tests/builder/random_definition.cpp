@@ -82,6 +82,7 @@ class Maker {
     if (chance(3)) out.retry = retry();
     if (chance(4)) out.on_error = pick<OnError>({OnError::proceed, OnError::suspend});
     if (chance(4)) out.output_key = "a.b";
+    if (chance(4)) out.checkpoint = "half way";
     if (chance(4)) out.metadata = object({{"note", value(1)}});
     fill(out, depth);
     if (depth > 0 && chance(5)) {
@@ -169,7 +170,7 @@ bool same_branches(const std::vector<Branch>& a, const std::vector<Branch>& b) {
 bool same_steps(const Block& a, const Block& b) {
   return std::ranges::equal(a, b, [](const Step& x, const Step& y) {
     return x.id == y.id && x.name == y.name && x.description == y.description && x.type == y.type && x.when == y.when && x.timeout == y.timeout &&
-           x.total_timeout == y.total_timeout && x.retry == y.retry && x.on_error == y.on_error && x.output_key == y.output_key &&
+           x.total_timeout == y.total_timeout && x.retry == y.retry && x.on_error == y.on_error && x.output_key == y.output_key && x.checkpoint == y.checkpoint &&
            x.metadata.identical(y.metadata) && x.fields.identical(y.fields) && same_branches(x.branches, y.branches) && same_branches(x.hooks, y.hooks);
   });
 }

@@ -132,6 +132,24 @@ void Driver::crash() {
   give(kernel::Recover{});
 }
 
+kernel::Commit Driver::rewind(kernel::Place place, bool same_execution) {
+  kernel::StepSearch search(*program, place.before);
+  kernel::State at;
+  for (const auto& record : records) {
+    search.see(at, record);
+    kernel::apply(*program, at, record);
+  }
+  kernel::Rewind request{place, same_execution, nullptr};
+  auto seq = search.end_stretch();
+  if (const auto checkpoint = kernel::checkpoint_seq(state, place.checkpoint)) seq = *checkpoint;
+  if (seq) {
+    kernel::State past;
+    for (std::uint64_t i = 0; i < *seq; ++i) kernel::apply(*program, past, records[i]);
+    request.mark = std::make_shared<const kernel::Mark>(kernel::Mark{past, records[*seq - 1].at});
+  }
+  return give(std::move(request));
+}
+
 void Driver::check_replay() const {
   kernel::State replayed;
   for (const auto& record : records) kernel::apply(*program, replayed, record);

@@ -48,6 +48,8 @@ class Driver {
   /// As if the process had died: the state is read back from the records alone, calls in flight are lost.
   void crash();
   void let_pass(Duration span) { now += span; }
+  /// Looks the place up in the records, as the engine does, and asks for it.
+  kernel::Commit rewind(kernel::Place place, bool same_execution = false);
 
   WorkflowState state_name() const { return state.state; }
   const Value* result(std::string_view id) const { return state.results.find(id); }
