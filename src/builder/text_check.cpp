@@ -63,6 +63,7 @@ TextCheck::TextCheck(const Definition& definition, const KindCatalog& kinds, con
                      const jinja::Environment& templates, Diagnostics& found)
     : definition_(definition), kinds_(kinds), index_(index), templates_(templates), found_(found) {
   for (std::string& name : templates.global_names()) globals_.insert(std::move(name));
+  globals_.insert("now");  // the kernel's own
 }
 
 void TextCheck::run() {

@@ -7,7 +7,7 @@
 // The language is that of Jinja2 3.1 (https://jinja.palletsprojects.com/en/3.1.x/templates/) on JSON data; see
 // docs/jinja.md for what differs. Compile once, render often: a Template is immutable and may be used from many
 // threads at once, as may an Environment once it is set up. Rendering does no I/O, reads no clock and draws no random
-// numbers; hosts that want `now()` or `random` register them as globals.
+// numbers; hosts that want `now()` or `random` give them as functions, of a Scope or an Environment.
 //
 // Errors. Compiling: template_error with the place. Rendering: template_error with the place; resource_exhausted when a
 // limit is passed. `Error::details` holds JSON {"class": "syntax"|"undefined"|"type"|"other"|"limit", "line",
@@ -67,12 +67,23 @@ struct Options {
   Limits limits;
 };
 
+/// The arguments of a call to a host's filter, test or function. For filters and tests the first positional argument
+/// is the value that is filtered or tested.
+struct Arguments {
+  std::span<const Value> positional;
+  std::span<const Object::Member> named;
+};
+using HostFunction = std::function<Result<Value>(const Arguments&)>;
+
 /// The names that a template sees, beside the globals. Implemented by the host, asked while rendering.
 class Scope {
  public:
   virtual ~Scope() = default;
   /// The value called `name`, or nullptr. The pointer must stay good until the render ends.
   virtual const Value* find(std::string_view name) const = 0;
+  /// The function called `name`, or nullptr; under the same promise. For those that depend on where and when a template
+  /// is rendered; others belong into the Environment.
+  virtual const HostFunction* function(std::string_view) const { return nullptr; }
   /// Every name there is, for "did you mean". Only called when an error is being made.
   virtual std::vector<std::string> names() const { return {}; }
 };
@@ -95,14 +106,6 @@ class Loader {
   /// The text of the template called `name`. Errors: not_found.
   virtual Result<std::string> load(std::string_view name) const = 0;
 };
-
-/// The arguments of a call to a host's filter, test or function. For filters and tests the first positional argument
-/// is the value that is filtered or tested.
-struct Arguments {
-  std::span<const Value> positional;
-  std::span<const Object::Member> named;
-};
-using HostFunction = std::function<Result<Value>(const Arguments&)>;
 
 /// A place where a template reads a name, as far as it can be told without running it.
 struct Reference {

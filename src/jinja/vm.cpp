@@ -189,8 +189,11 @@ Cell Vm::look_up(std::string_view name) {
     if (!context->outer) break;
     context = context->outer;
   }
-  if (context->sees_scope)
+  if (context->sees_scope) {
     if (const Value* found = scope.find(name)) return data_cell(*this, *found);
+    if (const HostFunction* found = scope.function(name))
+      return Cell::made(Kind::function, arena.make<Function>(nullptr, found, name));
+  }
   if (const auto found = environment.globals.find(name); found != environment.globals.end())
     return data_cell(*this, found->second);
   if (const auto found = environment.functions.find(name); found != environment.functions.end())

@@ -37,7 +37,7 @@ void Machine::start_step(const Frame& frame, NodeIndex index) {
   const StepNode& node = program_.node(index);
   std::optional<Error> failed;
   if (node.when) {
-    const auto wanted = node.when->test(NameScope(program_, state_, frame.id, kNoRun));
+    const auto wanted = node.when->test(NameScope(program_, state_, now_, frame.id, kNoRun));
     if (wanted && !*wanted) {
       emit(StepSkipped{frame.id, index});
       agenda_.push_back(Advance{frame.id});

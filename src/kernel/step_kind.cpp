@@ -21,47 +21,47 @@ std::vector<std::uint32_t> StepScope::open_slots() const {
 }
 
 Result<Value> StepScope::evaluate(const jinja::Template& expression) const {
-  return expression.evaluate(NameScope(machine_.program(), machine_.state(), run().frame, run_));
+  return expression.evaluate(NameScope(machine_.program(), machine_.state(), now(), run().frame, run_));
 }
 
 Result<bool> StepScope::test(const jinja::Template& expression) const {
-  return expression.test(NameScope(machine_.program(), machine_.state(), run().frame, run_));
+  return expression.test(NameScope(machine_.program(), machine_.state(), now(), run().frame, run_));
 }
 
 Result<Value> StepScope::render(const ValueTemplate& value) const {
   if (value.constant()) return value.render(jinja::ValueScope(Value()));
-  return value.render(NameScope(machine_.program(), machine_.state(), run().frame, run_));
+  return value.render(NameScope(machine_.program(), machine_.state(), now(), run().frame, run_));
 }
 
 Result<Value> StepScope::render_with(const ValueTemplate& value, const Value& variables) const {
-  return value.render(NameScope(machine_.program(), machine_.state(), run().frame, run_, &variables));
+  return value.render(NameScope(machine_.program(), machine_.state(), now(), run().frame, run_, &variables));
 }
 
 Result<Value> StepScope::evaluate_in(FrameId frame, const jinja::Template& expression) const {
-  return expression.evaluate(NameScope(machine_.program(), machine_.state(), frame, run_));
+  return expression.evaluate(NameScope(machine_.program(), machine_.state(), now(), frame, run_));
 }
 
 Result<bool> StepScope::test_in(FrameId frame, const jinja::Template& expression) const {
-  return expression.test(NameScope(machine_.program(), machine_.state(), frame, run_));
+  return expression.test(NameScope(machine_.program(), machine_.state(), now(), frame, run_));
 }
 
 Result<Value> StepScope::evaluate_with(const jinja::Template& expression, const Value& locals) const {
-  const NameScope names(machine_.program(), machine_.state(), run().frame, run_);
+  const NameScope names(machine_.program(), machine_.state(), now(), run().frame, run_);
   return expression.evaluate(LocalScope(locals, names));
 }
 
 Result<bool> StepScope::test_with(const jinja::Template& expression, const Value& locals) const {
-  const NameScope names(machine_.program(), machine_.state(), run().frame, run_);
+  const NameScope names(machine_.program(), machine_.state(), now(), run().frame, run_);
   return expression.test(LocalScope(locals, names));
 }
 
 Result<Value> StepScope::render_seeing(const ValueTemplate& value, const Value& locals) const {
-  const NameScope names(machine_.program(), machine_.state(), run().frame, run_);
+  const NameScope names(machine_.program(), machine_.state(), now(), run().frame, run_);
   return value.render(LocalScope(locals, names));
 }
 
 Value StepScope::results() const {
-  return *NameScope(machine_.program(), machine_.state(), run().frame, run_).find("results");
+  return *NameScope(machine_.program(), machine_.state(), now(), run().frame, run_).find("results");
 }
 
 void StepScope::note(Value memo) { machine_.emit(Noted{run_, std::move(memo)}); }

@@ -115,8 +115,17 @@ const Value* NameScope::find(std::string_view name) const {
   return (variables_ ? *variables_ : state_.variables).find(name);
 }
 
+const jinja::HostFunction* NameScope::function(std::string_view name) const {
+  if (name != "now") return nullptr;
+  tell_time_ = [now = now_](const jinja::Arguments& given) -> Result<Value> {
+    if (!given.positional.empty() || !given.named.empty()) return fail(code::template_error, "now() takes no arguments");
+    return Value(format_timestamp(now));
+  };
+  return &tell_time_;
+}
+
 std::vector<std::string> NameScope::names() const {
-  std::vector<std::string> names{"results", "errors", "workflow", "instance", "step", "secrets"};
+  std::vector<std::string> names{"results", "errors", "workflow", "instance", "step", "secrets", "now"};
   const auto add = [&](const Value& members) {
     if (!members.is_object()) return;
     for (const auto& [key, value] : members.as_object()) names.emplace_back(key.view());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/time.h"
 #include "jinja/jinja.h"
 #include "kernel/ids.h"
 #include "value/value.h"
@@ -36,14 +37,15 @@ class ValueTemplate {
 };
 
 /// The names seen where a step stands: names of the blocks around it, then `results errors workflow instance step
-/// secrets`, then the instance's variables.
+/// secrets`, then the instance's variables; and the function `now()`, the time of the decision as RFC 3339 text.
 class NameScope final : public jinja::Scope {
  public:
   /// `run` may be kNoRun (a step's `when` is asked before the step exists). `variables` replaces the instance's.
-  NameScope(const Program& program, const State& state, FrameId frame, RunId run, const Value* variables = nullptr)
-      : program_(program), state_(state), frame_(frame), run_(run), variables_(variables) {}
+  NameScope(const Program& program, const State& state, Timestamp now, FrameId frame, RunId run, const Value* variables = nullptr)
+      : program_(program), state_(state), now_(now), frame_(frame), run_(run), variables_(variables) {}
 
   const Value* find(std::string_view name) const override;
+  const jinja::HostFunction* function(std::string_view name) const override;
   std::vector<std::string> names() const override;
 
  private:
@@ -52,9 +54,11 @@ class NameScope final : public jinja::Scope {
 
   const Program& program_;
   const State& state_;
+  Timestamp now_;
   FrameId frame_;
   RunId run_;
   const Value* variables_;
+  mutable jinja::HostFunction tell_time_;  // made when it is asked for
   mutable std::deque<Value> made_;  // values that exist only for this render; a deque keeps them in place
 };
 
@@ -64,6 +68,7 @@ class LocalScope final : public jinja::Scope {
   LocalScope(const Value& locals, const jinja::Scope& around) : locals_(locals), around_(around) {}
 
   const Value* find(std::string_view name) const override;
+  const jinja::HostFunction* function(std::string_view name) const override { return around_.function(name); }
   std::vector<std::string> names() const override;
 
  private:

@@ -398,6 +398,18 @@ TEST_CASE("a wait for a condition ends as soon as it holds") {
   CHECK(driver.state_name() == WorkflowState::completed);
 }
 
+TEST_CASE("now() is the time of the decision, and a variable of that name hides it") {
+  Driver d(workflow({transform("stamp", "at", "{{ now() }}"), step("wait", "sleep", object({{"duration", "90s"}})),
+                     transform("later", "passed", "{{ (now() | to_epoch) - (at | to_epoch) }}"),
+                     transform("hide", "now", "mine"), transform("hidden", "seen", "{{ now }}")}));
+  const std::string begin = format_timestamp(d.now);
+  d.start();
+  d.run();
+  CHECK(*d.variable("at") == Value(begin));
+  CHECK(*d.variable("passed") == Value(90.0));
+  CHECK(*d.variable("seen") == Value("mine"));
+}
+
 TEST_CASE("a condition that depends on the time is asked again after check_interval") {
   Step wait = step("wait", "w", object({{"condition", "results.probe is defined and tries > 2"}, {"check_interval", "10s"}}));
   wait.timeout = 25s;
