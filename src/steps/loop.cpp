@@ -1,6 +1,7 @@
 // loop: a block per item, or while a condition holds. Worth the list of what was collected, in item order.
 #include <algorithm>
 
+#include "steps/failures.h"
 #include "steps/registry.h"
 
 namespace mapflow::steps {
@@ -184,7 +185,9 @@ class Loop final : public kernel::StepKind {
     const auto& [slot, first] = join.errors.front();
     std::string message = "iteration " + std::to_string(slot) + " failed: " + first.message;
     if (join.errors.size() > 1) message += " (and " + std::to_string(join.errors.size() - 1) + " more)";
-    return kernel::because_of(first, std::move(message));
+    Error combined = kernel::because_of(first, std::move(message));
+    combined.details = list_of(join.errors, [](std::uint32_t iteration) { return std::to_string(iteration); });
+    return combined;
   }
 
   static void check(const Step& step, Diagnostics& found) {

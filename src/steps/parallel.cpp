@@ -1,6 +1,7 @@
 // parallel: blocks side by side. Worth an object of what each branch was worth.
 #include <algorithm>
 
+#include "steps/failures.h"
 #include "steps/registry.h"
 
 namespace mapflow::steps {
@@ -127,7 +128,9 @@ class Parallel final : public kernel::StepKind {
     std::string message = std::to_string(errors.size()) + " branches failed";
     for (const auto& [slot, each] : errors)
       message += (&each == &first ? ": '" : "; '") + names[slot] + "': " + each.message;
-    return kernel::because_of(first, std::move(message));
+    Error combined = kernel::because_of(first, std::move(message));
+    combined.details = list_of(errors, [&](std::uint32_t slot) { return names[slot]; });
+    return combined;
   }
 
   static void check(const Step& step, Diagnostics& found) {
