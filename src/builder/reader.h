@@ -9,6 +9,7 @@
 // every step with an id, a list wherever steps stand. Meaning (templates, references, agents) is the validator's part.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,10 @@ ReadResult read_definitions(std::string_view text, const std::string& file, cons
 /// Reads one definition from a value, as to_document (printer.h) makes it: from a store, from an API. Its places are
 /// those that the value carries, if it does. `include` is kept and not followed.
 ReadResult read_definition(const Value& document, const KindCatalog& kinds);
+
+/// The fields that steps of every kind have, and the members of `retry`; what a kind has besides, its schema says.
+std::span<const std::string_view> step_keys();
+std::span<const std::string_view> retry_keys();
 
 /// `path` as seen from the folder of `from`, without "." and ".." where they can be resolved.
 std::string resolve_path(std::string_view from, std::string_view path);

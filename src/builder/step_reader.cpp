@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "builder/reader.h"
 #include "builder/reading.h"
 
 namespace mapflow::builder {
@@ -15,6 +16,9 @@ constexpr std::array<std::string_view, 4> kHookRoles{"on_error", "on_success", "
 constexpr std::array<std::string_view, 15> kCommonKeys{"id", "name", "description", "type", "when", "timeout", "total_timeout",
                                                        "retry", "on_error", "on_success", "compensate", "fallback",
                                                        "output_key", "checkpoint", "metadata"};
+
+constexpr std::array<std::string_view, 9> kRetryKeys{"strategy", "max_attempts", "initial_delay", "max_delay", "backoff_factor",
+                                                     "jitter", "retry_on", "abort_on", "custom"};
 
 class StepReader {
  public:
@@ -247,6 +251,9 @@ class StepReader {
 
 }  // namespace
 
+std::span<const std::string_view> step_keys() { return kCommonKeys; }
+std::span<const std::string_view> retry_keys() { return kRetryKeys; }
+
 Step read_step(Reading& reading, Node node) {
   translate_step(reading, node);
   return StepReader(reading, node).read();
@@ -268,8 +275,6 @@ Block read_block(Reading& reading, Node node, std::string_view what) {
 }
 
 std::optional<RetryPolicy> read_retry(Reading& reading, Node node) {
-  static constexpr std::array<std::string_view, 9> kKeys{"strategy", "max_attempts", "initial_delay", "max_delay", "backoff_factor",
-                                                         "jitter", "retry_on", "abort_on", "custom"};
   static constexpr std::array<std::string_view, 5> kStrategies{"none", "immediate", "linear", "exponential", "custom"};
   constexpr std::int64_t kMostAttempts = 1'000'000;
   RetryPolicy policy;
@@ -290,7 +295,7 @@ std::optional<RetryPolicy> read_retry(Reading& reading, Node node) {
   if (!reading.expect_map(node, "retry")) return std::nullopt;
   for (const Node member : node.children()) {
     const std::string_view key = member.key();
-    if (std::ranges::find(kKeys, key) == kKeys.end()) reading.unknown_key(member, "retry", kKeys);
+    if (std::ranges::find(kRetryKeys, key) == kRetryKeys.end()) reading.unknown_key(member, "retry", kRetryKeys);
     else if (member.is_null()) continue;
     else if (key == "strategy") strategy(member);
     else if (key == "max_attempts") attempts(member);
