@@ -19,12 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 from pathlib import Path
 
 from program import EXAMPLES, MAPFLOW, ROOT, SECONDS, completed_paths, environment, mapflow
 
 WORKFLOW = EXAMPLES / "repo_review" / "workflow.yaml"
-OFFICE = ("127.0.0.1", 17391)
 
 
 class Review:
@@ -61,11 +61,16 @@ class Review:
         return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()]
 
 
-def kill_office():
+def kill_office(review, instance):
     """The specialists' server dies with the machine, so the test ends it too. Nobody there: nothing to do."""
-    connection = http.client.HTTPConnection(*OFFICE, timeout=2)
+    shown = mapflow("show", instance, "--store", "sqlite:x.db", "--json", cwd=review.folder)
+    office = shown.json["variables"]["office"]["url"] if shown.exit == 0 else ""
+    if not office:
+        return
+    address = urllib.parse.urlsplit(office)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=2)
     try:
-        connection.request("GET", "/repo-review/v1/health")
+        connection.request("GET", f"{address.path}/health")
         health = json.loads(connection.getresponse().read())
         if health.get("service") == "repo-review-team":
             os.kill(health["pid"], signal.SIGKILL)
@@ -138,7 +143,7 @@ def main():
                 if status is None:
                     kills += 1
                     if chance.random() < 0.2:
-                        kill_office()
+                        kill_office(review, instance)
             if status != 0:
                 wrong = [f"{instance} ended with exit status {status}:\n{review.explain(instance)}"]
             else:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """examples/repo_review: reviews real repositories, tame and strange ones, and says so when it cannot."""
 
+import concurrent.futures
 import os
 import subprocess
 import tempfile
@@ -106,6 +107,17 @@ class RepoReview(unittest.TestCase):
         retries = [event for event in history if event["type"] == "step.retrying"]
         self.assertEqual(len(retries), 3)
         self.assertTrue(any(path.endswith("judge_in_person") for path in completed_paths(history)))
+
+    def test_two_at_once_each_have_their_own_office(self):
+        self.git("init", "-q")
+        self.write("app/main.py", b"x = 1\n")
+        self.commit()
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            reviews = list(pool.map(lambda name: self.review("-i", f"report={name}.md"), ("one", "two")))
+        for done in reviews:
+            self.assertEqual(done.exit, 0, done)
+            self.assertEqual(done.json["errors"], [])
+        self.assertEqual(len({done.json["variables"]["office"]["url"] for done in reviews}), 2)
 
     def test_a_report_that_cannot_be_written_ends_in_an_error_and_sends_the_team_home(self):
         self.git("init", "-q")

@@ -1,28 +1,30 @@
 #!/usr/bin/env python3
-"""The team's office: a small HTTP server for the specialists that the review itself starts and sends home.
+"""The team's office: a small HTTP server for the specialists that a review itself starts and sends home.
 
-As an agent (over exec) it answers two actions, each as good done twice as once:
-  start   makes sure that the office is open, and says where
-  leave   says that this review needs it no longer; when nobody else does, it closes
+As an agent (over exec) it answers two actions:
+  start   opens an office for this review, on a free port of this machine, and says where: {"url": …}
+  leave   closes the office at the `office` that it is given; good done twice as once
 
 The office (`team.py --serve`) outlives the process that started it, on purpose: a review that is killed and started
-again finds it still there. Reviews share it. It closes by itself after a minute without a request, and it neither
-reads nor writes files: all it knows is what it is asked.
+again finds it still there. Every review has its own, so that several can run at once. Asked to start twice, after a
+crash, it opens a second one. An office closes by itself after a minute without a request, and it neither reads nor
+writes files: all it knows is what it is asked.
 """
 
 import http.client
 import http.server
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
 import time
+import urllib.parse
 
 import specialists
 from envelope import Problem, answer, serve
 
-ADDRESS = ("127.0.0.1", 17391)  # workflow.yaml has it too
 BASE = "/repo-review/v1"
 NAME = "repo-review-team"
 IDLE_SECONDS = 60
@@ -35,29 +37,14 @@ class Office(http.server.ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self):
-        self.lock = threading.Lock()
-        self.reviews = {}  # instance id -> when it last asked for something
         self.last_request = time.monotonic()
-        super().__init__(ADDRESS, Desk)
+        super().__init__(("127.0.0.1", 0), Desk)
 
-    def seen(self, review):
-        with self.lock:
-            self.last_request = time.monotonic()
-            if review:
-                self.reviews[review] = self.last_request
-
-    def left(self, review):
-        """Whether nobody needs the office any more."""
-        with self.lock:
-            self.reviews.pop(review, None)
-            now = time.monotonic()
-            self.reviews = {r: at for r, at in self.reviews.items() if now - at < IDLE_SECONDS}
-            return not self.reviews
+    def url(self):
+        return f"http://127.0.0.1:{self.server_address[1]}{BASE}"
 
     def service_actions(self):  # called twice a second
-        with self.lock:
-            idle = time.monotonic() - self.last_request > IDLE_SECONDS
-        if idle:
+        if time.monotonic() - self.last_request > IDLE_SECONDS:
             self.close_soon()
 
     def close_soon(self):
@@ -76,20 +63,17 @@ class Desk(http.server.BaseHTTPRequestHandler):
             self.reply(404, Problem("not_found", self.path).body())
 
     def do_POST(self):
+        self.server.last_request = time.monotonic()
         try:
             length = int(self.headers.get("Content-Length") or 0)
             if length > MOST_BYTES:
                 self.close_connection = True
                 return self.reply(413, Problem("invalid_input", "that is too much").body())
             request = json.loads(self.rfile.read(length))
-            review = request.get("instance_id")
             if self.path == f"{BASE}/leave":
-                closing = self.server.left(review)
-                self.reply(200, {"closing": closing})
-                if closing:
-                    self.server.close_soon()
+                self.reply(200, {"closing": True})
+                self.server.close_soon()
             elif self.path == f"{BASE}/ask":
-                self.server.seen(review)
                 self.reply(200, answer(specialists.ACTIONS, request))
             else:
                 self.reply(404, Problem("not_found", self.path).body())
@@ -110,57 +94,48 @@ class Desk(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def ask(method, path, body=None, timeout=2):
-    """Asks the office something; None when nobody answers, or somebody else does."""
-    connection = http.client.HTTPConnection(*ADDRESS, timeout=timeout)
+def ask(office, what, body, timeout=8):
+    """Posts to an office: its status and its JSON. A Problem when nobody answers, or somebody else does."""
+    address = urllib.parse.urlsplit(office)
+    connection = http.client.HTTPConnection(address.hostname, address.port, timeout=timeout)
     try:
-        connection.request(method, BASE + path, json.dumps(body) if body is not None else None)
+        connection.request("POST", f"{address.path}/{what}", json.dumps(body), {"Content-Type": "application/json"})
         response = connection.getresponse()
-        return json.loads(response.read()) if response.status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
+        return response.status, json.loads(response.read())
+    except (OSError, http.client.HTTPException, ValueError) as wrong:
+        raise Problem("unavailable", f"no office at {office}: {wrong}", retryable=True) from wrong
     finally:
         connection.close()
 
 
-def is_open():
-    health = ask("GET", "/health")
-    return isinstance(health, dict) and health.get("service") == NAME
-
-
 def start(_data, _request):
-    deadline = time.monotonic() + START_SECONDS
-    child = None
-    while not is_open():
-        if time.monotonic() > deadline:
-            raise Problem("unavailable", f"no office at {ADDRESS[0]}:{ADDRESS[1]}; does another program hold that port?")
-        if child is None or child.poll() is not None:
-            # Two that start at once are no trouble: only one gets the port, the other gives up. Started anew in case
-            # that the one before us was just closing.
-            child = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--serve"], start_new_session=True,
-                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                     cwd="/")
-        time.sleep(0.02)
-    return {"url": f"http://{ADDRESS[0]}:{ADDRESS[1]}{BASE}"}
+    child = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--serve"], start_new_session=True, cwd="/",
+                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    ready, _, _ = select.select([child.stdout], [], [], START_SECONDS)
+    url = child.stdout.readline().decode().strip() if ready else ""
+    if not url:
+        child.kill()
+        raise Problem("unavailable", "the office did not open", retryable=True)
+    return {"url": url}
 
 
-def leave(_data, request):
-    reply = ask("POST", "/leave", {"instance_id": request.get("instance_id")})
-    return {"closing": bool(reply and reply.get("closing"))}
+def leave(data, _request):
+    try:
+        ask(data["office"], "leave", {})
+    except Problem:
+        return {"closing": False}  # nobody there any more
+    return {"closing": True}
 
 
-def main():
-    if sys.argv[1:] == ["--serve"]:
-        try:
-            office = Office()
-        except OSError:
-            return 1  # somebody has the port
-        with office:
-            office.serve_forever()
-        return 0
-    serve({"start": start, "leave": leave})
-    return 0
+def open_office():
+    with Office() as office:
+        print(office.url(), flush=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever started us reads no further
+        office.serve_forever()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:] == ["--serve"]:
+        open_office()
+    else:
+        serve({"start": start, "leave": leave})
