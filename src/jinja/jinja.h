@@ -136,7 +136,8 @@ class Template {
 
   /// The names that must come from the scope or the globals, in order of appearance.
   std::vector<Reference> references() const;
-  /// Whether the result can depend on `results.x`-like paths: true when some reference could touch `root.path…`.
+  /// Whether the result can depend on `results.x`-like paths: true when some reference could touch `root.path…`, or
+  /// when the template lets others, which are found only while it renders, see the same scope.
   bool touches(std::string_view root, std::span<const std::string> path = {}) const;
   /// The value, when it is the same whatever the scope holds.
   const Value* constant() const;

@@ -109,12 +109,16 @@ class Parser {
   [[noreturn]] void unknown_tag();
   void end_of_tag();
   bool import_context(bool otherwise);
+  /// Reads `with context` or `without context` into an include or import.
+  template <class Statement>
+  void read_context(Statement& made, bool otherwise);
   void signature(MacroDef& macro);
   void macro_body(MacroDef& macro, std::string_view end, std::uint32_t at);
   std::vector<const FilterExpr*> filter_chain(bool start_inline);
   Target target(std::string_view end_name = {}, bool with_namespace = false, bool with_tuple = true);
   std::string_view target_name();
   void mark_stored(Target& target, bool parameter);
+  void mark_assigned(const Target& target);
 
   struct Nested {
     explicit Nested(Parser& parser);

@@ -139,6 +139,7 @@ void Parser::statement(Body& body) {
     auto* made = program_.make<ExtendsStmt>(at);
     made->parent = expression();
     program_.calls_out = true;
+    program_.shares_scope = true;
     return one(made);
   } else if (!extension_statement(body)) {
     unknown_tag();
@@ -237,12 +238,18 @@ void Parser::mark_stored(Target& target, bool parameter) {
     target = scopes_.store(target.name, target.at);
 }
 
+void Parser::mark_assigned(const Target& target) {
+  for (const Target& part : target.parts) mark_assigned(part);
+  if (target.form == Target::Form::name) scopes_.assigned(target.name);
+}
+
 // --- statements ---------------------------------------------------------------------------------------------------
 
 const Stmt* Parser::if_statement() {
   auto* made = program_.make<IfStmt>(advance().at);
   std::vector<Known> refuted;
-  scopes_.enter_branch();
+  bool exhaustive = false;
+  scopes_.enter_branches();
   while (true) {
     const Expr* test = tuple(false);
     const std::size_t first_use = program_.uses.size();
@@ -252,17 +259,20 @@ const Stmt* Parser::if_statement() {
     guard(known, first_use);
     asserted(test, false, refuted);
     made->branches.emplace_back(test, std::move(body));
+    scopes_.end_branch();
     const std::string_view end = advance().text;
     if (end == "elif") continue;
     if (end == "else") {
       const std::size_t else_use = program_.uses.size();
       made->otherwise = statements({"endif"}, "if");
       guard(refuted, else_use);
+      scopes_.end_branch();
+      exhaustive = true;
       advance();
     }
     break;
   }
-  scopes_.leave_branch();
+  scopes_.leave_branches(exhaustive);
   return made;
 }
 
@@ -358,6 +368,7 @@ const Stmt* Parser::set_statement() {
     auto* made = program_.make<SetStmt>(at);
     made->value = tuple();
     mark_stored(to, false);
+    mark_assigned(to);
     made->target = std::move(to);
     return made;
   }
@@ -370,6 +381,7 @@ const Stmt* Parser::set_statement() {
   made->body = statements({"endset"}, "set");
   prints_at_top_ = at_top;
   scopes_.close();
+  mark_assigned(made->target);
   advance();
   harden(first_unknown);
   return made;

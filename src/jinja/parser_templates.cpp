@@ -54,6 +54,7 @@ const Stmt* Parser::macro_statement() {
   const Token& token = now();
   made->macro.name = target_name();
   made->target = scopes_.store(made->macro.name, token.at);
+  mark_assigned(made->target);
   scopes_.open_unit(made->macro.unit, true, &made->macro);
   signature(made->macro);
   macro_body(made->macro, "endmacro", at);
@@ -117,6 +118,16 @@ bool Parser::import_context(bool otherwise) {
   return with;
 }
 
+template <class Statement>
+void Parser::read_context(Statement& made, bool otherwise) {
+  made.with_context = import_context(otherwise);
+  if (made.with_context) {
+    made.locals = scopes_.locals();
+    program_.shares_scope = true;
+  }
+  program_.calls_out = true;
+}
+
 const Stmt* Parser::include_statement() {
   auto* made = program_.make<IncludeStmt>(advance().at);
   made->templates = expression();
@@ -125,9 +136,7 @@ const Stmt* Parser::include_statement() {
     advance();
     made->ignore_missing = true;
   }
-  made->with_context = import_context(true);
-  if (made->with_context) made->locals = scopes_.locals();
-  program_.calls_out = true;
+  read_context(*made, true);
   return made;
 }
 
@@ -137,9 +146,8 @@ const Stmt* Parser::import_statement() {
   expect_name("as");
   const Token& token = now();
   made->module = scopes_.store(target_name(), token.at);
-  made->with_context = import_context(false);
-  if (made->with_context) made->locals = scopes_.locals();
-  program_.calls_out = true;
+  read_context(*made, false);
+  mark_assigned(made->module);
   return made;
 }
 
@@ -160,9 +168,8 @@ const Stmt* Parser::from_statement() {
     context_given = (now().is_name("with") || now().is_name("without")) && ahead().is_name("context");
     if (!context_given && now().type != Tok::comma) break;
   }
-  made->with_context = import_context(false);
-  if (made->with_context) made->locals = scopes_.locals();
-  program_.calls_out = true;
+  read_context(*made, false);
+  for (const auto& [member, target] : made->members) mark_assigned(target);
   return made;
 }
 

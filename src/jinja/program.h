@@ -37,6 +37,7 @@ struct Program {
   const Expr* expression = nullptr;  ///< of a bare expression, or a template that is one `{{ }}` alone
   bool bare = false;                 ///< compiled by compile_expression
   bool calls_out = false;            ///< depends on the host or on other templates
+  bool shares_scope = false;         ///< other templates, not known yet, see what this one sees
   std::optional<Value> constant;
   std::shared_ptr<const EnvironmentState> environment;
 

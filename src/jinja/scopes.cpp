@@ -5,12 +5,12 @@ namespace mapflow::jinja::detail {
 void Scopes::open_unit(Unit& unit, bool enclosed, MacroDef* macro, bool exporting) {
   units_.push_back({&unit, macro, {}});
   if (enclosed) captures();
-  scopes_.push_back({enclosed ? now_ : nullptr, &units_.back(), &unit.start, exporting, now_, 0, {}, {}, {}, nullptr});
+  scopes_.push_back({enclosed ? now_ : nullptr, &units_.back(), &unit.start, exporting, now_});
   now_ = &scopes_.back();
 }
 
 void Scopes::open(ScopeStart& start) {
-  scopes_.push_back({now_, now_->unit, &start, false, now_, 0, {}, {}, {}, nullptr});
+  scopes_.push_back({now_, now_->unit, &start, false, now_});
   now_ = &scopes_.back();
 }
 
@@ -29,7 +29,7 @@ void Scopes::go_on() {
 std::uint32_t Scopes::bind(Scope& scope, std::string_view name, bool parameter) {
   if (const auto found = scope.names.find(name); found != scope.names.end()) return found->second.slot;
   const std::uint32_t slot = scope.unit->unit->slots++;
-  const bool starts_missing = scope.branches == 0 && !scope.loaded.contains(name);
+  const bool starts_missing = scope.branchings.empty() && !scope.loaded.contains(name);
   scope.names.emplace(name, Binding{slot, parameter, starts_missing});
   scope.order.push_back(name);
   return slot;
@@ -44,6 +44,29 @@ Target Scopes::store(std::string_view name, std::uint32_t at) {
   return target;
 }
 
+void Scopes::assigned(std::string_view name) {
+  if (now_->assigned.insert(name).second && !now_->branchings.empty())
+    now_->branchings.back().assigned.push_back(name);
+}
+
+void Scopes::end_branch() {
+  Branching& branching = now_->branchings.back();
+  for (const std::string_view name : branching.assigned) {
+    now_->assigned.erase(name);
+    ++branching.times[name];
+  }
+  branching.assigned.clear();
+  ++branching.branches;
+}
+
+void Scopes::leave_branches(bool exhaustive) {
+  const Branching left = std::move(now_->branchings.back());
+  now_->branchings.pop_back();
+  if (!exhaustive) return;
+  for (const auto& [name, times] : left.times)
+    if (times == left.branches) assigned(name);
+}
+
 std::uint32_t Scopes::parameter(std::string_view name) { return bind(*now_, name, true); }
 
 void Scopes::parameter(std::string_view name, std::uint32_t slot) {
@@ -52,7 +75,10 @@ void Scopes::parameter(std::string_view name, std::uint32_t slot) {
 
 void Scopes::load(NameExpr* name) {
   now_->loaded.insert(name->name);
-  loads_.emplace_back(name, now_);
+  bool settled = false;
+  for (const Scope* scope = now_; scope && !settled; scope = scope->outer)
+    settled = scope->assigned.contains(name->name);
+  loads_.push_back({name, now_, settled});
   if (name->name != "caller" && name->name != "varargs" && name->name != "kwargs") return;
   // Every macro around the use gets the argument, unless the name means something else in it.
   for (Scope* scope = now_; scope; scope = scope->outer) {
@@ -93,23 +119,46 @@ Scopes::Found Scopes::find(const Scope* scope, std::string_view name) {
   std::uint32_t up = 0;
   for (; scope; scope = scope->outer) {
     if (const auto found = scope->names.find(name); found != scope->names.end())
-      return {{up, found->second.slot}, &found->second};
+      return {{up, found->second.slot}, &found->second, scope};
     if (scope->outer && scope->outer->unit != scope->unit) ++up;
   }
-  return {{}, nullptr};
+  return {{}, nullptr, nullptr};
+}
+
+bool Scopes::falls_through(Found found, std::string_view name) {
+  while (!found.binding->parameter) {
+    const Found outside = find(found.scope->outer, name);
+    if (!outside.binding) return !found.binding->starts_missing;
+    found = outside;
+  }
+  return false;
+}
+
+// `self`, and `super` in a block, are never the host's.
+bool Scopes::means_itself(const Load& load) const {
+  if (load.name->name == "self") return true;
+  if (load.name->name != "super") return false;
+  const Scope* scope = load.scope;
+  while (scope->outer) scope = scope->outer;
+  return scope->unit->unit != &program_.root;
 }
 
 void Scopes::resolve() {
-  for (const auto& [name, scope] : loads_) {
+  for (const Load& load : loads_) {
+    const auto& [name, scope, settled] = load;
+    const auto is_free = [&] {
+      if (name->use >= 0) program_.uses[static_cast<std::size_t>(name->use)].free = true;
+    };
     const Found found = find(scope, name->name);
     if (found.binding) {
       name->place = found.place;
+      if (!settled && falls_through(found, name->name)) is_free();
       continue;
     }
     const auto [entry, fresh] = scope->unit->free.emplace(name->name, scope->unit->unit->slots);
     if (fresh) ++scope->unit->unit->slots;
     name->place = {0, entry->second};
-    if (name->use >= 0) program_.uses[static_cast<std::size_t>(name->use)].free = true;
+    if (!means_itself(load)) is_free();
   }
   for (const Scope& scope : scopes_) {
     const bool unit_root = !scope.outer || scope.outer->unit != scope.unit;

@@ -28,12 +28,15 @@ class Scopes {
   /// Between these the scope around the innermost one is the one at hand.
   void suspend();
   void go_on();
-  /// Statements that may not run are being parsed (the branches of an `if`).
-  void enter_branch() { ++now_->branches; }
-  void leave_branch() { --now_->branches; }
+  /// The branches of an `if` are being parsed: statements that may not run.
+  void enter_branches() { now_->branchings.emplace_back(); }
+  void end_branch();
+  void leave_branches(bool exhaustive);  ///< `exhaustive`: one of them always runs
 
   /// The name is set here.
   Target store(std::string_view name, std::uint32_t at);
+  /// From here on the name has been set, unless this is a branch.
+  void assigned(std::string_view name);
   /// The name is set by what opened the scope: a loop, a macro's parameter.
   std::uint32_t parameter(std::string_view name);
   /// A parameter that shares the slot that another scope gave it.
@@ -61,23 +64,39 @@ class Scopes {
     bool parameter;
     bool starts_missing;
   };
+  /// The branches of one `if` so far.
+  struct Branching {
+    std::vector<std::string_view> assigned;  ///< in the branch at hand and not before
+    std::unordered_map<std::string_view, std::uint32_t> times;
+    std::uint32_t branches = 0;
+  };
   struct Scope {
     Scope* outer;
     UnitScope* unit;
     ScopeStart* start;
     bool exporting = false;
     Scope* back = nullptr;  ///< what close() returns to
-    int branches = 0;
-    std::unordered_map<std::string_view, Binding> names;
-    std::vector<std::string_view> order;
-    std::unordered_set<std::string_view> loaded;
-    LocalNames* locals = nullptr;  ///< once asked for
+    std::vector<Branching> branchings = {};
+    std::unordered_map<std::string_view, Binding> names = {};
+    std::vector<std::string_view> order = {};
+    std::unordered_set<std::string_view> loaded = {};
+    std::unordered_set<std::string_view> assigned = {};  ///< at the point that the parser has reached
+    LocalNames* locals = nullptr;                        ///< once asked for
   };
   struct Found {
     Place place;
     const Binding* binding;
+    const Scope* scope;
+  };
+  struct Load {
+    NameExpr* name;
+    const Scope* scope;
+    bool settled;  ///< it has been set by then, whatever way was taken
   };
   static Found find(const Scope* scope, std::string_view name);
+  /// Whether the name, as long as it is not set in its scope, is asked of the host.
+  static bool falls_through(Found found, std::string_view name);
+  bool means_itself(const Load& load) const;
   std::uint32_t bind(Scope& scope, std::string_view name, bool parameter);
 
   Program& program_;
@@ -85,7 +104,7 @@ class Scopes {
   std::deque<Scope> scopes_;
   Scope* now_ = nullptr;
   std::vector<Scope*> suspended_;
-  std::vector<std::pair<NameExpr*, const Scope*>> loads_;
+  std::vector<Load> loads_;
 };
 
 }  // namespace mapflow::jinja::detail

@@ -135,6 +135,7 @@ std::vector<Reference> Template::references() const {
 }
 
 bool Template::touches(std::string_view root, std::span<const std::string> path) const {
+  if (program_->shares_scope) return true;
   return std::any_of(program_->uses.begin(), program_->uses.end(), [&](const detail::NameUse& use) {
     if (!use.free || use.name->name != root) return false;
     const std::size_t shared = std::min(use.path.size(), path.size());

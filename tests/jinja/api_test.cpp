@@ -121,6 +121,20 @@ TEST_CASE("references name what a template reads and does not set itself") {
   CHECK(listed(compiled("{% if u is undefined %}x{% else %}{{ u }}{% endif %}")) == "u? u?");
 }
 
+TEST_CASE("a name that is only maybe set is a reference; one that is surely set is none") {
+  CHECK(listed(compiled("{% if a %}{% set x = 1 %}{% endif %}{{ x }}")) == "a x");
+  CHECK(listed(compiled("{% if a %}{% set x = 1 %}{% else %}{% set x = 2 %}{% endif %}{{ x }}")) == "a");
+  CHECK(listed(compiled("{% if a %}{% set x = 1 %}{% elif b %}{% set x = 2 %}{% endif %}{{ x }}")) == "a b x");
+  CHECK(listed(compiled("{% if a %}{% set x = 1 %}{{ x }}{% endif %}")) == "a");
+  CHECK(listed(compiled("{{ x }}{% set x = 1 %}{{ x }}")) == "x");
+  CHECK(listed(compiled("{% set x = x %}{{ x }}{% set y %}{{ y }}{% endset %}{{ y }}")) == "x");
+  CHECK(listed(compiled("{% for i in l %}{% if i %}{% set x = 1 %}{% endif %}{{ x }}{% endfor %}")) == "l x");
+  CHECK(listed(compiled("{% set x = 0 %}{% for i in [1] %}{% if i %}{% set x = 1 %}{% endif %}{{ x }}{% endfor %}")) == "");
+  CHECK(listed(compiled("{% macro m() %}{{ x }}{% endmacro %}{% if a %}{% set x = 1 %}{% endif %}{{ m() }}")) == "x a");
+  CHECK(compiled("{% if false %}{% set x = 2 %}{% endif %}{{ x }}").constant() == nullptr);
+  CHECK(listed(compiled("{% block b %}{{ self }}{{ super() }}{% endblock %}{{ super }}")) == "super");
+}
+
 TEST_CASE("references say where") {
   const auto made = engine().compile("{{ one }}\n  {{ two }}", {"flow.yaml", 7, 12}).value();
   const auto references = made.references();
@@ -140,6 +154,14 @@ TEST_CASE("touches tells whether a path can matter") {
   CHECK_FALSE(made.touches("nothing"));
   CHECK_FALSE(compiled("{{ results.check.available }}").touches("results", elsewhere));
   CHECK_FALSE(compiled("{{ results.check.available }}").touches("results", ship));
+}
+
+TEST_CASE("a template that lets others see the scope may touch everything") {
+  CHECK(compiled("{% include 'a' %}").touches("results"));
+  CHECK(compiled("{% extends 'a' %}").touches("results"));
+  CHECK(compiled("{% import 'a' as a with context %}").touches("results"));
+  CHECK_FALSE(compiled("{% include 'a' without context %}").touches("results"));
+  CHECK_FALSE(compiled("{% import 'a' as a %}{{ a.b() }}").touches("results"));
 }
 
 TEST_CASE("what is the same for every scope is known before one is there") {
