@@ -174,7 +174,7 @@ Flow ForStmt::walk(Vm& vm, Cell items, std::uint32_t depth) const {
     loop->frame = vm.frame->outer;
     loop->depth0 = depth;
   }
-  bool any = false;
+  bool any = false;  // as in Jinja2, a pass through the body that a jump cut short does not keep `else` from running
   Cell item;
   while (true) {
     if (loop) {
@@ -187,7 +187,6 @@ Flow ForStmt::walk(Vm& vm, Cell items, std::uint32_t depth) const {
         continue;
       }
     }
-    any = true;
     vm.tick();
     start_scope(body_start, vm);
     if (target.form == Target::Form::name) [[likely]]
@@ -195,7 +194,9 @@ Flow ForStmt::walk(Vm& vm, Cell items, std::uint32_t depth) const {
     else
       assign(target, item, vm);
     if (loop) vm.frame->slots[loop_slot] = Cell::made(Kind::loop, loop);
-    if (run_body(body, vm) == Flow::leave) break;
+    const Flow flow = run_body(body, vm);
+    if (flow == Flow::leave) break;
+    any |= flow == Flow::next;
   }
   if (any || otherwise.empty()) return Flow::next;
   start_scope(else_start, vm);
@@ -214,13 +215,15 @@ Flow SetStmt::run(Vm& vm) const {
 
 namespace {
 
-// Runs a body into a text and through filters. A jump out of the body ends it early, as it ends the loop around.
+// Runs a body into a text and through filters. A jump out of the body ends it early, as it ends the loop around; the
+// text so far is then lost, as in Jinja2.
 Cell captured(Vm& vm, const ScopeStart& start, const Body& body, const std::vector<const FilterExpr*>& filters,
               Flow& flow) {
   Capture capture(vm);
   start_scope(start, vm);
   flow = run_body(body, vm);
   Cell text = capture.finish(vm.autoescape);
+  if (flow != Flow::next) return text;
   for (const FilterExpr* filter : filters) text = filter->apply(vm, text);
   return text;
 }
@@ -241,9 +244,11 @@ Flow FilterBlockStmt::run(Vm& vm) const {
   vm.tick();
   Flow flow = Flow::next;
   const Cell text = captured(vm, start, body, filters, flow);
+  if (flow != Flow::next) return flow;
   vm.at = at;
-  append_text(vm, text);
-  return flow;
+  if (!text.is_text()) vm.type_error("a filter block must give a text, not " + type_name(text));
+  vm.out.append(text.text());
+  return Flow::next;
 }
 
 Flow WithStmt::run(Vm& vm) const {

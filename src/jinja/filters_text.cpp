@@ -89,7 +89,7 @@ Cell indent(Vm& vm, const Cell* a, const Args&) {
   }
   std::string_view indention;
   if (given(a[1]) && a[1].is_text()) {
-    indention = a[0].is_markup() ? escaped(vm, a[1]).text() : a[1].text();
+    indention = a[1].text();  // as it is, even where the text is markup
   } else {
     const std::int64_t width = std::max<std::int64_t>(0, integer_or(vm, a[1], 4));
     indention = repeated_padding(vm, "", width, 0, " ", false).text();

@@ -116,7 +116,8 @@ class BraceFormatter {
         const std::size_t end = rest.find(']');
         if (end == std::string_view::npos) vm_.value_error("Missing ']' in format string");
         if (end == 1) vm_.value_error("Empty attribute in format string");
-        value = item(value, rest.substr(1, end - 1));
+        const std::string_view key = rest.substr(1, end - 1);
+        value = get_item(vm_, value, all_digits(key) ? parse_integer(vm_, key, 10) : Cell::borrowed(key));
         rest.remove_prefix(end + 1);
         if (!rest.empty() && rest[0] != '.' && rest[0] != '[')
           vm_.value_error("Only '.' or '[' may follow ']' in format field specifier");
@@ -150,22 +151,6 @@ class BraceFormatter {
     for (std::uint32_t i = 0; i < args_.named_count; ++i)
       if (args_.named[i].name == name) return args_.named[i].value;
     vm_.value_error("there is no argument '" + std::string(name) + "'");
-  }
-
-  Cell item(Cell value, std::string_view key) {
-    const Cell wanted = all_digits(key) ? parse_integer(vm_, key, 10) : Cell::borrowed(key);
-    if (value.is(Kind::undefined)) vm_.fail_undefined(value);
-    if (value.is_dict()) {
-      const Cell found = member(vm_, value, wanted);
-      if (!given(found)) vm_.value_error("there is no key " + summary(vm_, wanted));
-      return found;
-    }
-    if (!value.is_sequence() && !value.is_text() && !value.is(Kind::range))
-      vm_.type_error("'" + type_name(value) + "' object is not subscriptable");
-    if (wanted.is_text()) vm_.type_error("indices must be integers");
-    const Cell found = get_item(vm_, value, wanted);
-    if (found.is(Kind::undefined)) vm_.value_error("index out of range");
-    return found;
   }
 
   enum class Numbering { unknown, automatic, manual };

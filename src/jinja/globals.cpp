@@ -34,6 +34,7 @@ Cell dict(Vm& vm, const Cell* a, const Args& rest) {
   const Cell made = vm.dict();
   Dict& members = *made.as<Dict>();
   if (given(a[1])) {
+    if (a[1].is(Kind::undefined)) vm.fail_undefined(a[1]);
     if (a[1].is_dict()) {
       Entries entries(vm, a[1]);
       for (Cell key, value; entries.next(vm, key, value);) vm.set(members, key, value);

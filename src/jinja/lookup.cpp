@@ -107,6 +107,7 @@ Cell special_attribute(Vm& vm, Cell base, std::string_view name) {
       if (name == "next") return bound_method(vm, base, cycler_next());
       if (name == "reset") return bound_method(vm, base, cycler_reset());
       return Cell::unset();
+    case Kind::block: return name == "super" ? parent_block(vm, *base.as<BlockRef>()) : Cell::unset();
     case Kind::macro: {
       const MacroDef& def = *base.as<Macro>()->def;
       if (name == "name") return def.name.empty() ? Cell::none() : Cell::borrowed(def.name);

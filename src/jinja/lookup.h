@@ -10,6 +10,8 @@
 
 namespace mapflow::jinja::detail {
 
+struct BlockRef;
+
 /// The methods of a type, one table in each methods_*.cpp.
 std::span<const FunctionSpec> method_table(MethodHolder holder);
 std::span<const FunctionSpec> text_methods();
@@ -29,5 +31,8 @@ const FunctionSpec& cycler_next();
 const FunctionSpec& cycler_reset();
 
 Cell bound_method(Vm& vm, Cell self, const FunctionSpec& spec);
+
+/// What `super` is in this block, and `super.super`: the definition that it overrides.
+Cell parent_block(Vm& vm, const BlockRef& block);
 
 }  // namespace mapflow::jinja::detail

@@ -1,5 +1,7 @@
 // Methods of integers and floats.
+#include <bit>
 #include <cmath>
+#include <cstdio>
 
 #include "jinja/bigint.h"
 #include "jinja/builtins.h"
@@ -47,6 +49,20 @@ Cell is_integer(Vm&, const Cell* a, const Args&) {
   return Cell::of(std::isfinite(a[0].number) && a[0].number == std::floor(a[0].number));
 }
 
+// Python's float.hex(): 0x1.8000000000000p+0.
+Cell hex(Vm& vm, const Cell* a, const Args&) {
+  const double number = a[0].number;
+  if (!std::isfinite(number)) return vm.text(float_text(number));
+  if (number == 0) return vm.text(std::signbit(number) ? "-0x0.0p+0" : "0x0.0p+0");
+  const auto bits = std::bit_cast<std::uint64_t>(number);
+  const auto exponent = static_cast<int>(bits >> 52 & 0x7FF);
+  char text[40];
+  std::snprintf(text, sizeof text, "%s0x%d.%013llxp%+d", std::signbit(number) ? "-" : "", exponent == 0 ? 0 : 1,
+                static_cast<unsigned long long>(bits & ((std::uint64_t{1} << 52) - 1)),
+                exponent == 0 ? -1022 : exponent - 1023);
+  return vm.text(text);
+}
+
 constexpr FunctionSpec kInteger[] = {
     {"as_integer_ratio", as_integer_ratio},
     {"bit_count", bit_count},
@@ -56,6 +72,7 @@ constexpr FunctionSpec kInteger[] = {
 constexpr FunctionSpec kNumber[] = {
     {"as_integer_ratio", as_integer_ratio},
     {"conjugate", conjugate},
+    {"hex", hex},
     {"is_integer", is_integer},
 };
 

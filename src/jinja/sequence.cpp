@@ -294,8 +294,9 @@ Cell slice(Vm& vm, Cell base, Cell start, Cell stop, Cell step) {
       return static_cast<std::int64_t>(static_cast<std::uint64_t>(range.start) +
                                        static_cast<std::uint64_t>(at) * static_cast<std::uint64_t>(range.step));
     };
-    return Cell::made(Kind::range,
-                      vm.arena.make<Range>(value_at(from), value_at(to), range.step * (count > 1 ? by : 1), count));
+    std::int64_t stride = range.step;
+    if (__builtin_mul_overflow(range.step, by, &stride)) stride = range.step;  // of no more than one element
+    return Cell::made(Kind::range, vm.arena.make<Range>(value_at(from), value_at(to), stride, count));
   }
   if (base.is_text()) {
     const std::string_view text = base.text();

@@ -170,16 +170,17 @@ void Vm::fail_undefined(Cell undefined) {
 
 // --- names --------------------------------------------------------------------------------------------------------
 
+Cell parent_block(Vm& vm, const BlockRef& block) {
+  if (block.level + 1 >= block.context->blocks->at(block.name).size())
+    return vm.undefined_plain("there is no parent block called '" + std::string(block.name) + "'.");
+  return Cell::made(Kind::block, vm.arena.make<BlockRef>(block.name, block.level + 1, block.context));
+}
+
 Cell Vm::look_up(std::string_view name) {
   if (name == "self") return Cell::made(Kind::self, frame->context);
   if (name == "super")
     for (Frame* each = frame; each; each = each->outer)
-      if (each->block) {
-        const auto& definitions = each->context->blocks->at(each->block->name);
-        if (each->block_level + 1 >= definitions.size())
-          return undefined_plain("there is no parent block called '" + std::string(each->block->name) + "'.");
-        return Cell::made(Kind::block, arena.make<BlockRef>(each->block->name, each->block_level + 1, each->context));
-      }
+      if (each->block) return parent_block(*this, {each->block->name, each->block_level, each->context});
   const Context* context = frame->context;
   while (true) {
     if (context->exports)
