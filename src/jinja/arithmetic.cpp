@@ -261,13 +261,16 @@ std::partial_ordering compare_numbers(Cell a, Cell b) {
                                                         : reversed;
   }
   // A float against an integer, exactly: by the integer part first, then by what is left.
+  const auto by_rest = [&](std::strong_ordering whole_part, double floored) -> std::partial_ordering {
+    if (whole_part != 0) return whole_part;
+    return a.number > floored ? std::partial_ordering::greater : std::partial_ordering::equivalent;
+  };
   if (std::isnan(a.number)) return std::partial_ordering::unordered;
   if (std::isinf(a.number)) return a.number > 0 ? std::partial_ordering::greater : std::partial_ordering::less;
   const double floored = std::floor(a.number);
-  const Big other = to_big(b);
-  const int order = Big(floored).compare(other);
-  if (order != 0) return order < 0 ? std::partial_ordering::less : std::partial_ordering::greater;
-  return a.number > floored ? std::partial_ordering::greater : std::partial_ordering::equivalent;
+  if (const auto small = whole(b); small && std::fabs(floored) < 0x1p63)
+    return by_rest(static_cast<std::int64_t>(floored) <=> *small, floored);
+  return by_rest(Big(floored).compare(to_big(b)) <=> 0, floored);
 }
 
 std::int64_t index(Vm& vm, Cell cell, std::string_view what) {

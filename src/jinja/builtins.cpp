@@ -94,6 +94,8 @@ Cell without_case(Vm& vm, Cell cell) { return cell.is_text() ? lower_text(vm, ce
 Cell lower_text(Vm& vm, Cell cell) {
   const std::string_view text = soft(vm, cell);
   check_text_size(vm, text.size() * 3);
+  const auto stays = [](char c) { return static_cast<unsigned char>(c) < 0x80 && !(c >= 'A' && c <= 'Z'); };
+  if (cell.is_text() && std::all_of(text.begin(), text.end(), stays)) return cell;
   return vm.text(unicode::lower(text), cell.is_markup());
 }
 

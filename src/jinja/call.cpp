@@ -116,8 +116,9 @@ Cell call_host(Vm& vm, const HostFunction& function, std::string_view name, cons
   return data_cell(vm, *vm.keep(std::move(*result)));
 }
 
-Cell call_filter(Vm& vm, std::string_view name, Cell value, const Args& args) {
-  const Callee callee = vm.environment.filter(name);
+Cell call_filter(Vm& vm, NamedCallee& filter, Cell value, const Args& args) {
+  auto& [name, callee] = filter;
+  if (!callee) callee = vm.environment.filter(name);
   if (!callee)
     vm.value_error("no filter named '" + std::string(name) + "'" + did_you_mean(name, vm.environment.filter_names()));
   if (callee.host) {
@@ -128,8 +129,9 @@ Cell call_filter(Vm& vm, std::string_view name, Cell value, const Args& args) {
   return call_native(vm, *callee.native, &value, args);
 }
 
-bool call_test(Vm& vm, std::string_view name, Cell value, const Args& args) {
-  const Callee callee = vm.environment.test(name);
+bool call_test(Vm& vm, NamedCallee& test, Cell value, const Args& args) {
+  auto& [name, callee] = test;
+  if (!callee) callee = vm.environment.test(name);
   if (!callee)
     vm.value_error("no test named '" + std::string(name) + "'" + did_you_mean(name, vm.environment.test_names()));
   if (name != "defined" && name != "undefined") check_opaque(vm, value);
@@ -205,9 +207,12 @@ void bind_macro(Vm& vm, const MacroDef& def, Frame& frame, const Args& args, Cel
   }
   if (def.takes_kwargs) {
     const Cell rest = vm.dict();
-    for (std::uint32_t n = 0; n < args.named_count; ++n)
-      if (!used(n)) vm.set(*rest.as<Dict>(), Cell::borrowed(args.named[n].name), args.named[n].value);
-    if (!caller.is(Kind::unset)) vm.set(*rest.as<Dict>(), Cell::borrowed("caller"), caller);
+    const std::uint32_t unpacked_from = args.named_count - args.unpacked_count;
+    for (std::uint32_t n = 0; n <= args.named_count; ++n) {
+      if (n == unpacked_from && !caller.is(Kind::unset)) vm.set(*rest.as<Dict>(), Cell::borrowed("caller"), caller);
+      if (n < args.named_count && !used(n))
+        vm.set(*rest.as<Dict>(), Cell::borrowed(args.named[n].name), args.named[n].value);
+    }
     frame.slots[def.kwargs_slot] = rest;
   } else {
     for (std::uint32_t n = 0; n < args.named_count; ++n)

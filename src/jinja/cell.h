@@ -131,6 +131,7 @@ struct Args {
   std::uint32_t count = 0;
   const Named* named = nullptr;
   std::uint32_t named_count = 0;
+  std::uint32_t unpacked_count = 0;  ///< of the named ones, the last so many stood in a dict behind `**`
 };
 
 /// A list or a tuple.

@@ -20,6 +20,12 @@ struct Callee {
   explicit operator bool() const { return native || host; }
 };
 
+/// The same with its name, by which it is looked up when it is first called.
+struct NamedCallee {
+  std::string_view name;
+  Callee callee = {};
+};
+
 struct EnvironmentState {
   Options options;
   std::map<std::string, HostFunction, std::less<>> filters;

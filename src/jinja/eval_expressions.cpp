@@ -1,4 +1,5 @@
 // How expressions evaluate themselves.
+#include "jinja/environment_state.h"
 #include "jinja/lookup.h"
 #include "jinja/program.h"
 #include "jinja/runtime.h"
@@ -43,6 +44,7 @@ class Evaluated {
             vm.type_error("got multiple values for keyword argument '" + std::string(key.text()) + "'");
         names[at++] = {key.text(), value};
       }
+      args.unpacked_count = static_cast<std::uint32_t>(more);
     }
     args.positional = cells;
     args.count = static_cast<std::uint32_t>(count);
@@ -155,7 +157,8 @@ Cell FilterExpr::apply(Vm& vm, Cell value) const {
   const Evaluated evaluated(vm, args);
   vm.at = at;
   if (native && !vm.opaque) return call_native(vm, *native, &value, evaluated.args);
-  return call_filter(vm, name, value, evaluated.args);
+  NamedCallee filter{name, {native, host}};
+  return call_filter(vm, filter, value, evaluated.args);
 }
 
 Cell TestExpr::eval(Vm& vm) const {
@@ -165,7 +168,8 @@ Cell TestExpr::eval(Vm& vm) const {
   const Evaluated evaluated(vm, args);
   vm.at = at;
   if (native && !vm.opaque) return Cell::of(truth(vm, call_native(vm, *native, &value, evaluated.args)));
-  return Cell::of(call_test(vm, name, value, evaluated.args));
+  NamedCallee test{name, {native, host}};
+  return Cell::of(call_test(vm, test, value, evaluated.args));
 }
 
 Cell NotExpr::eval(Vm& vm) const {

@@ -62,17 +62,17 @@ struct Mapped final : Lazy {
       return;
     }
     if (args.count == 0) vm.value_error("map requires a filter argument");
-    name = text_argument(vm, args.positional[0], "the name of a filter");
+    filter.name = text_argument(vm, args.positional[0], "the name of a filter");
     args = kept(vm, args, 1);
   }
   bool next(Vm& vm, Cell& out) override {
     Cell item;
     if (!pull(vm, item)) return false;
-    out = path_ ? path_->of(vm, item) : call_filter(vm, name, item, args);
+    out = path_ ? path_->of(vm, item) : call_filter(vm, filter, item, args);
     return true;
   }
   Args args;
-  std::string_view name;
+  NamedCallee filter;
   AttributePath* path_;
 };
 
@@ -86,7 +86,7 @@ struct Selected final : Lazy {
       path = vm.arena.make<AttributePath>(vm, args.positional[used++]);
     }
     if (args.count > used) {
-      name = text_argument(vm, args.positional[used++], "the name of a test");
+      test.name = text_argument(vm, args.positional[used++], "the name of a test");
       tests = true;
     }
     args = kept(vm, args, used);
@@ -94,12 +94,12 @@ struct Selected final : Lazy {
   bool next(Vm& vm, Cell& out) override {
     while (pull(vm, out)) {
       const Cell looked_at = path ? path->of(vm, out) : out;
-      if ((tests ? call_test(vm, name, looked_at, args) : truth(vm, looked_at)) == wanted) return true;
+      if ((tests ? call_test(vm, test, looked_at, args) : truth(vm, looked_at)) == wanted) return true;
     }
     return false;
   }
   Args args;
-  std::string_view name;
+  NamedCallee test;
   AttributePath* path = nullptr;
   bool tests = false;
   bool wanted;

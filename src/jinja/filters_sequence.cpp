@@ -126,21 +126,24 @@ Cell join(Vm& vm, const Cell* a, const Args&) {
 
 // --- order --------------------------------------------------------------------------------------------------------
 
-// Equal keys need no order: two undefined ones can be sorted.
-bool less(Vm& vm, Cell a, Cell b) {
-  vm.tick();
-  return !equal(vm, a, b) && ordered(vm, a, b, Comparison::lt);
-}
+// Whether keys are compared as they are, or as elements of lists, where equal ones need no order: of those, two that
+// are undefined can be sorted.
+enum class Keys : std::uint8_t { bare, listed };
 
 struct Keyed {
   Cell key;
   Cell item;
 };
 
-void sort_by_key(Vm& vm, std::vector<Keyed>& items, bool reverse) {
+void sort_by_key(Vm& vm, std::vector<Keyed>& items, Keys keys, bool reverse) {
   vm.arena.charge(items.size() * sizeof(Keyed));
+  const auto less = [&](Cell a, Cell b) {
+    vm.tick();
+    if (keys == Keys::listed && (a.is(Kind::undefined) || b.is(Kind::undefined)) && equal(vm, a, b)) return false;
+    return ordered(vm, a, b, Comparison::lt);
+  };
   std::stable_sort(items.begin(), items.end(), [&](const Keyed& x, const Keyed& y) {
-    return reverse ? less(vm, y.key, x.key) : less(vm, x.key, y.key);
+    return reverse ? less(y.key, x.key) : less(x.key, y.key);
   });
 }
 
@@ -158,7 +161,7 @@ Cell sort(Vm& vm, const Cell* a, const Args&) {
     }
     items.push_back({paths.size() == 1 ? keys.as<List>()->items[0] : keys, item});
   }
-  sort_by_key(vm, items, reverse);
+  sort_by_key(vm, items, Keys::listed, reverse);
   const Cell sorted = vm.list(static_cast<std::uint32_t>(items.size()));
   for (const Keyed& each : items) vm.append(*sorted.as<List>(), each.item);
   return sorted;
@@ -176,7 +179,7 @@ Cell dictsort(Vm& vm, const Cell* a, const Args&) {
     const Cell sorted_by = by == "key" ? key : value;
     items.push_back({with_case ? sorted_by : without_case(vm, sorted_by), make_tuple(vm, {key, value})});
   }
-  sort_by_key(vm, items, reverse);
+  sort_by_key(vm, items, Keys::bare, reverse);
   const Cell sorted = vm.list(static_cast<std::uint32_t>(items.size()));
   for (const Keyed& each : items) vm.append(*sorted.as<List>(), each.item);
   return sorted;
@@ -191,7 +194,7 @@ Cell groupby(Vm& vm, const Cell* a, const Args&) {
     const Cell key = path.of(vm, item);
     items.push_back({with_case ? key : without_case(vm, key), item});
   }
-  sort_by_key(vm, items, false);
+  sort_by_key(vm, items, Keys::bare, false);
   const Cell groups = vm.list(0);
   for (std::size_t i = 0; i < items.size();) {
     const Cell members = vm.list(0);

@@ -131,7 +131,8 @@ class Lexer {
       moved_to(closing(signed_end ? hash - 1 : hash, "#}", true, true));
       return;
     }
-    fail(tag_at, "Missing end of comment tag");
+    if (inside < source_.size()) fail(tag_at, "Missing end of comment tag");
+    moved_to(inside);  // Jinja2 lets a comment pass that begins where the template ends
   }
 
   void raw(std::size_t tag_at, std::size_t text) {
@@ -146,7 +147,7 @@ class Lexer {
       moved_to(next);
       return;
     }
-    fail(tag_at, "Missing end of raw directive");
+    if (text < source_.size()) fail(tag_at, "Missing end of raw directive");
   }
 
   // The inside of a tag, up to and with its closing mark.

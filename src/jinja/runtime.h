@@ -87,10 +87,11 @@ Cell get_item(Vm& vm, Cell base, Cell key);
 const FunctionSpec* method_of(Cell base, const AttrName& name);
 
 // --- calls (call.cpp)
+struct NamedCallee;
 Cell call(Vm& vm, Cell callee, const Args& args, Cell caller = Cell::unset());
 Cell call_native(Vm& vm, const FunctionSpec& spec, const Cell* self, const Args& args);
-Cell call_filter(Vm& vm, std::string_view name, Cell value, const Args& args);
-bool call_test(Vm& vm, std::string_view name, Cell value, const Args& args);
+Cell call_filter(Vm& vm, NamedCallee& filter, Cell value, const Args& args);
+bool call_test(Vm& vm, NamedCallee& test, Cell value, const Args& args);
 Cell call_host(Vm& vm, const HostFunction& function, std::string_view name, const Cell* first, const Args& args);
 bool is_callable(Cell cell);
 
