@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "jinja/heap.h"
 #include "jinja/jinja.h"
 #include "value/json.h"
 
@@ -43,9 +44,16 @@ Result<std::string> rendered(const std::string& source, jinja::Limits limits = s
   return made->render(jinja::ValueScope(data));
 }
 
+// Values, output, and one copy of either while a buffer grows; and what the parser makes of the source.
+std::size_t most_memory(const std::string& source, const jinja::Limits& limits) {
+  return 3 * (limits.memory_bytes + limits.output_bytes) + 200 * source.size() + (1u << 20);
+}
+
 void check_limited(const std::string& source, jinja::Limits limits = small_limits()) {
   const std::clock_t begin = std::clock();  // processor time: a busy machine must not fail this
+  const test::HeapWatch heap;
   const auto result = rendered(source, limits);
+  const std::size_t held = heap.peak();
   const auto took = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
   const std::string shown = source.substr(0, 120);
   CHECK_MESSAGE(!result.has_value(), shown << " must be limited");
@@ -54,6 +62,7 @@ void check_limited(const std::string& source, jinja::Limits limits = small_limit
     CHECK_MESSAGE(result.error().details.find("\"class\":\"limit\"") != std::string::npos, shown);
   }
   CHECK_MESSAGE(took < 10.0, shown);
+  CHECK_MESSAGE(held <= most_memory(source, limits), shown << ": " << held << " bytes at once");
 }
 
 std::string repeated(std::string_view text, std::size_t times) {
@@ -124,6 +133,29 @@ TEST_CASE("one operation that would make too much is refused before it is done")
                              "{{ '%*d' % (10**9, 1) }}",
                              "{{ ('x' * 100000)|regex_replace('x', 'yyyy' * 1000) }}"})
     check_limited(source);
+}
+
+TEST_CASE("lists and dicts that grow run out of memory") {
+  check_limited("{% set x = [] %}{% for i in range(99999) %}{% do x.append(range(99999)|list) %}{% endfor %}");
+  check_limited("{% set x = [] %}{% for i in range(99999) %}{% do x.extend(range(99999)) %}{% endfor %}");
+  check_limited("{% set x = [1] %}{% for i in range(99999) %}{% do x.extend(x) %}{% endfor %}");
+  check_limited("{% set x = [1] %}{% for i in range(99999) %}{% do x.append(x + x) %}{% set _ = x * 2 %}{% endfor %}");
+  check_limited("{% set x = {} %}{% for i in range(99999) %}{% do x.update({i: range(9999)|list}) %}{% endfor %}");
+  check_limited(
+      "{% set ns = namespace(x={'a': 1}) %}{% for i in range(99999) %}{% set ns.x = dict(a=ns.x, b=ns.x|string) %}{% "
+      "endfor %}");
+  check_limited("{{ range(99999)|map('string')|batch(2)|map('join', 'x' * 9999)|list|length }}");
+  check_limited("{{ dict(range(99999)|map('string')|batch(2))|tojson|length * 'x' * 99999999 }}");
+  check_limited("{% set x = 'x' * 1000000 %}{{ ([x] * 100)|join }}");
+}
+
+TEST_CASE("long chains of filters run out of something") {
+  check_limited("{{ ('a' * 1000000)" + repeated("|upper|lower", 100) + " }}");
+  check_limited("{{ ('<' * 100000)" + repeated("|forceescape", 100) + " }}");
+  check_limited("{{ ('a' * 1000)" + repeated("|replace('a', 'aa')", 30) + " }}");
+  check_limited("{{ range(99999)" + repeated("|list|reverse", 100) + "|list }}");
+  check_limited("{{ range(99999)" + repeated("|map('string')", 100) + "|list }}");
+  check_limited("{{ ('a b ' * 10000)" + repeated("|wordwrap(1)|title", 100) + "|urlize }}");
 }
 
 TEST_CASE("integers are bounded") {
