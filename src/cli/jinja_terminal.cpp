@@ -36,6 +36,21 @@ char* prompt(EditLine*) {
   return text;
 }
 
+/// Names in rows no wider than the terminal, none broken in two.
+std::string in_rows(const std::vector<std::string>& names, std::size_t columns) {
+  std::string text;
+  std::size_t used = 0;
+  for (const std::string& name : names) {
+    const std::string shown = printable(name);
+    const std::size_t width = display_width(shown);
+    const bool fits = used == 0 || used + 2 + width < columns;
+    if (!text.empty()) text += fits ? "  " : "\n";
+    used = (fits && used > 0 ? used + 2 : 0) + width;
+    text += shown;
+  }
+  return text;
+}
+
 struct Session {
   const JinjaRepl& repl;
   Console& console;
@@ -59,9 +74,7 @@ unsigned char complete(EditLine* editor, int) {
     return CC_REFRESH;
   }
   if (candidates.size() == 1) return CC_REFRESH_BEEP;
-  std::string list = "\n";
-  for (const std::string& each : candidates) list += each + "  ";
-  session->console.out.line(list);
+  session->console.out.line("\n" + in_rows(candidates, session->console.out.columns()));
   return CC_REDISPLAY;
 }
 
