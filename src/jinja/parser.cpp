@@ -42,9 +42,14 @@ bool Parser::skip_if_name(std::string_view name) {
   return true;
 }
 
+std::string Parser::unexpected_end(std::string_view expected) const {
+  return std::string("unexpected end of ") + (program_.bare ? "the expression" : "template") + ", expected " +
+         std::string(expected);
+}
+
 const Token& Parser::expect(Tok type, const char* what) {
   if (now().type != type) {
-    if (now().type == Tok::end) fail(std::string("unexpected end of template, expected ") + what);
+    if (now().type == Tok::end) fail(unexpected_end(what));
     fail(std::string("expected ") + what + ", got " + describe(now()));
   }
   return advance();

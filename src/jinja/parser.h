@@ -31,6 +31,7 @@ class Parser {
   bool skip_if_name(std::string_view name);
   const Token& expect(Tok type, const char* what);
   void expect_name(std::string_view name);
+  std::string unexpected_end(std::string_view expected) const;
   [[noreturn]] void fail(std::string message, const Token& at, std::string hint = {}) const;
   [[noreturn]] void fail(std::string message) const { fail(std::move(message), now()); }
 

@@ -181,7 +181,7 @@ const Expr* Parser::primary() {
     }
     case Tok::lbracket: return list_literal();
     case Tok::lbrace: return dict_literal();
-    case Tok::end: fail("unexpected end of template, expected an expression");
+    case Tok::end: fail(unexpected_end("an expression"));
     default: fail("unexpected " + describe(token));
   }
 }

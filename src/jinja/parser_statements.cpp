@@ -87,7 +87,7 @@ void Parser::unknown_tag() {
       expected += (expected.empty() ? "'" : " or '") + std::string(end) + "'";
   const std::string open =
       open_tags_.empty() ? "" : "; the innermost open block is '" + std::string(open_tags_.back()) + "'";
-  if (now().type == Tok::end) fail("unexpected end of template, expected " + expected + open);
+  if (now().type == Tok::end) fail(unexpected_end(expected + open));
   std::vector<std::string> known = {"for",   "if",      "set",     "with",   "macro", "call",  "filter", "autoescape",
                                     "block", "extends", "include", "import", "from",  "print", "raw"};
   if (environment_.options.extension_do) known.emplace_back("do");
@@ -299,16 +299,19 @@ bool Parser::ends_in_recursive() const {
          before.type == Tok::rparen || before.type == Tok::rbracket || before.type == Tok::rbrace;
 }
 
-// Whether the body of the loop whose first tag ends here may ask for `loop`. Only then is there one, to be seen by
-// templates that are included as well.
+// Whether the body of the loop whose first tag ends here may ask for `loop`, or there is a scoped block in it or in its
+// `else`. Only then is there a `loop`, to be seen by templates that are included as well.
 bool Parser::body_names_loop() const {
-  int depth = 0;
+  int depth = 0;  // of `for` and `if` within
+  bool in_body = true;
   for (std::size_t i = at_; i < tokens_.size(); ++i) {
     if (tokens_[i].type != Tok::name) continue;
-    if (tokens_[i].text == "loop" || tokens_[i].text == "scoped") return true;
+    const std::string_view word = tokens_[i].text;
+    if ((word == "loop" && in_body) || word == "scoped") return true;
     if (tokens_[i - 1].type != Tok::block_begin) continue;
-    if (tokens_[i].text == "for") ++depth;
-    if (tokens_[i].text == "endfor" && depth-- == 0) return false;
+    if (word == "for" || word == "if") ++depth;
+    if (word == "else" && depth == 0) in_body = false;
+    if ((word == "endfor" || word == "endif") && depth-- == 0) return false;
   }
   return false;
 }

@@ -84,6 +84,11 @@ TEST_CASE("undefined results: null, an error, or nothing, as asked") {
   CHECK(lenient.test(scope).value() == false);
 }
 
+TEST_CASE("an expression that ends too early is called an expression") {
+  CHECK(engine().compile_expression("1 +").error().message == "unexpected end of the expression, expected an expression");
+  CHECK(engine().compile_expression("(1").error().message == "unexpected end of the expression, expected ',' or ')'");
+}
+
 TEST_CASE("truth is Python's") {
   const jinja::ValueScope scope(json(R"({"empty": [], "zero": 0, "text": "x", "object": {}})"));
   const auto truth = [&](std::string_view expression) {
