@@ -29,7 +29,7 @@ CHUNK = 500
 
 # Functions, generators and the like have no text that two runs print alike: see "Differences to Jinja2" in docs/jinja.md.
 # The second half is such a text backwards.
-UNPRINTABLE = re.compile(r"(<|&lt;)(generator|function|built-in|bound|class|method|list_|reversed|map|filter|zip|Loop)\b.*|"
+UNPRINTABLE = re.compile(r"(<|&lt;)(generator|function|built-in|bound|class|method|list_|reversed|map|filter|zip|Loop)(?![a-z]).*|"
                          r" at 0x[0-9a-f]+|\b[0-9a-f]+x0 ta ", re.IGNORECASE)
 
 

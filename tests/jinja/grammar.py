@@ -25,6 +25,9 @@ FILTERS_OF_LIST = [
     "sort(case_sensitive=true)", "unique(case_sensitive=true)|list", "select('gt', 1)|list", "reject('in', [1, 'a'])|list",
     "map('int')|list", "map('abs')|list", "map('length')|list", "map('first')|list", "map('center', 5)|list",
     "select('eq', 'a')|list", "select('divisibleby', 2)|list", "select('test')|list"]
+FILTERS_OF_DICT = ["list", "dictsort", "items|list", "dictsort(true)", "dictsort(by='value')", "dictsort(reverse=true)"]
+LOOP = ["index", "index0", "first", "last", "length", "revindex", "revindex0", "depth", "previtem", "nextitem",
+        "cycle(1, 2)", "changed(n)", "cycle()", "nope"]
 FILTERS_OF_ROWS = [
     "map(attribute='id')|list", "map(attribute='name')|list", "map(attribute='price', default=0)|list",
     "selectattr('ok')|list", "rejectattr('ok')|list", "selectattr('id', 'gt', 1)|list", "selectattr('price', 'none')|list",
@@ -52,7 +55,7 @@ METHODS_OF_TEXT = [
     "expandtabs(4)", "format(1, a='x')", "startswith('b', 1)", "find('l', 2, 9)", "count('a', 1)", "join(words)",
     "split('')", "startswith(1)", "join([1])", "center()", "title", "__class__", "encode"]
 METHODS_OF_DICT = ["keys()|list", "values()|list", "items()|list", "get('id')", "get('zz')", "get('zz', 'dflt')",
-                   "copy()", "items()|length", "keys()", "values()", "items()", "get()", "pop('id')", "pop('zz', 1)",
+                   "copy()", "items()|length", "values()", "get()", "pop('id')", "pop('zz', 1)",
                    "setdefault('new', 2)", "update({'a': 1})", "popitem()", "clear()", "keys() | first", "get('a', 1, 2)"]
 METHODS_OF_LIST = ["index(1)", "count(1)", "copy()", "append(9)", "pop()", "pop(0)", "insert(0, 'i')", "extend([7, 8])",
                    "reverse()", "sort()", "remove(1)", "clear()", "sort(reverse=true)", "pop(99)", "index('zz')"]
@@ -198,7 +201,7 @@ class Grammar:
             lambda: f"{self.expr('text')} if {self.expr('bool')}",
             lambda: f"{self.operand('text')} or {self.operand('text')}",
             lambda: f"{dice.choice(self.macros)}({self.expr()})" if self.macros else self.leaf_text(),
-            lambda: f"loop.{dice.choice(['index', 'index0', 'first', 'last', 'length', 'revindex', 'revindex0', 'depth', 'previtem', 'nextitem', 'cycle(1, 2)', 'changed(n)', 'cycle()', 'nope'])}" if self.loops else self.leaf_text())
+            lambda: f"loop.{dice.choice(LOOP)}" if self.loops else self.leaf_text())
 
     def format_arguments(self):
         return self.pick(lambda: self.operand("int"), lambda: f"({self.expr()}, {self.expr()})", lambda: self.operand("text"),
@@ -217,7 +220,7 @@ class Grammar:
             lambda: f"{self.operand('rows')}|{dice.choice(FILTERS_OF_ROWS)}",
             lambda: f"{self.operand('list')}[{self.slice()}]", lambda: f"{self.operand('list')} + {self.operand('list')}",
             lambda: f"{self.operand('list')} * 2", lambda: f"{self.operand('text')}|list",
-            lambda: f"{self.operand('dict')}|{dice.choice(['list', 'dictsort', 'items|list', 'dictsort(true)', 'dictsort(by=' + chr(39) + 'value' + chr(39) + ')', 'dictsort(reverse=true)'])}",
+            lambda: f"{self.operand('dict')}|{dice.choice(FILTERS_OF_DICT)}",
             lambda: f"{self.operand('text')}.split()", lambda: f"range({self.expr('int')} % 7)|list")
 
     def rows(self):
@@ -292,7 +295,8 @@ class Grammar:
     def output(self):
         dice = self.dice
         begin = dice.choice(["{{", "{{", "{{", "{{-"])
-        return f"{begin} {self.expr()} {dice.choice(['}}', '}}', '}}', '-}}'])}"
+        expr = f"{self.operand('dict')}.{dice.choice(['keys()', 'items()'])}" if dice.random() < 0.01 else self.expr()
+        return f"{begin} {expr} {dice.choice(['}}', '}}', '}}', '-}}'])}"
 
     def for_(self):
         dice = self.dice
