@@ -86,7 +86,7 @@ TEST_CASE("undefined results: null, an error, or nothing, as asked") {
 
 TEST_CASE("an expression that ends too early is called an expression") {
   CHECK(engine().compile_expression("1 +").error().message == "unexpected end of the expression, expected an expression");
-  CHECK(engine().compile_expression("(1").error().message == "unexpected end of the expression, expected ',' or ')'");
+  CHECK(engine().compile_expression("(1").error().message == "unexpected end of the expression, expected ')'");
 }
 
 TEST_CASE("truth is Python's") {
