@@ -9,7 +9,7 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # what a target needs is installed, configured and built in this order; the tools below run in parallel
-.PHONY: help build run test test-fast bench sim asan tsan lint fmt install package clean deps-build deps-test deps-sanitize deps-lint
+.PHONY: help build run test test-fast bench sim asan tsan fuzz lint fmt install package clean deps-build deps-test deps-sanitize deps-lint
 
 help:
 	@echo "make TARGET, where TARGET is one of:"
@@ -44,6 +44,10 @@ asan: deps-build deps-test deps-sanitize build/asan/build.ninja ## Every test un
 tsan: deps-build deps-test deps-sanitize build/tsan/build.ninja ## Every test under the thread sanitizer
 	@cmake --build --preset tsan -j $(JOBS)
 	@ctest --preset tsan -j $(JOBS)
+
+fuzz: deps-build deps-sanitize build/fuzz/build.ninja ## Random templates under the sanitizers, for SECONDS= (default: 60) with each target
+	@cmake --build --preset fuzz -j $(JOBS) --target fuzzers
+	@tools/run_fuzzers.sh build/fuzz $(or $(SECONDS),60)
 
 lint: deps-build deps-lint deps-sanitize build/tsan/build.ninja ## Format and clang-tidy on what changed since BASE (default: HEAD); ALL=1: on everything
 	@tools/lint.sh build/tsan $(if $(ALL),--all,$(or $(BASE),HEAD))
