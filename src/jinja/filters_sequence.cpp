@@ -87,7 +87,8 @@ Cell reverse(Vm& vm, const Cell* a, const Args&) {
   }
   if (!is_iterable(a[0])) vm.value_error("argument must be iterable");
   const Cell made = reversed_list(vm, a[0]);
-  return reversible(a[0]) ? iterator(vm, made, a[0].is_list() ? "list_reverseiterator" : "reversed") : made;
+  const bool lazy = reversible(a[0]) || a[0].is(Kind::undefined);
+  return lazy ? iterator(vm, made, a[0].is_list() ? "list_reverseiterator" : "reversed") : made;
 }
 
 Cell join(Vm& vm, const Cell* a, const Args&) {

@@ -80,6 +80,8 @@ def left_out(python, ours):
         return "prints what has no text of its own"
     if isinstance(python, RecursionError):
         return "recursion"
+    if isinstance(python, RuntimeError) and "changed size during iteration" in str(python):
+        return "changes the dict that it walks"
     if isinstance(python, str) and re.search(r"[\ud800-\udfff]", python):
         return "half of a surrogate pair"
     return None

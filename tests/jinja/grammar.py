@@ -9,7 +9,8 @@ WORDS = ["", "a", "b", "Hello World", "x<y & \"z\"", "it's", "ünï cödé", "ß
          "  padded ", "12", "-7", "3.5", "0x1f", "True", "CamelCase", "snake_case", "a,b,,c", "%s", "{0}", "tab\there",
          "1_000", "日本語 text", "e\u0301", "\U0001f600", "http://example.com/a?b=c", "me@example.org", "<b>bold</b>",
          "\u2028", "ÀÉ", "ﬁ", "١٢", "a\\b"]
-KEYS = ["id", "name", "price", "ok", "tags", "items", "x", "none"]
+ATTRIBUTES = ["id", "name", "price", "ok", "tags", "x", "none"]
+KEYS = ATTRIBUTES + ["items"]
 
 FILTERS_OF_TEXT = [
     "upper", "lower", "title", "capitalize", "trim", "trim('a ')", "reverse", "replace('a', 'b')", "replace('', '-', 3)",
@@ -53,7 +54,7 @@ METHODS_OF_TEXT = [
     "casefold()", "capitalize()", "zfill(6)", "center(11, '*')", "ljust(8, '.')", "rjust(8)", "partition(' ')",
     "rpartition('o')", "removeprefix('a')", "removesuffix('d')", "join(['a', 'b'])", "index('o')", "rindex('l')",
     "expandtabs(4)", "format(1, a='x')", "startswith('b', 1)", "find('l', 2, 9)", "count('a', 1)", "join(words)",
-    "split('')", "startswith(1)", "join([1])", "center()", "title", "__class__", "encode"]
+    "split('')", "startswith(1)", "join([1])", "center()", "__class__"]
 METHODS_OF_DICT = ["keys()|list", "values()|list", "items()|list", "get('id')", "get('zz')", "get('zz', 'dflt')",
                    "copy()", "items()|length", "values()", "get()", "pop('id')", "pop('zz', 1)",
                    "setdefault('new', 2)", "update({'a': 1})", "popitem()", "clear()", "keys() | first", "get('a', 1, 2)"]
@@ -174,7 +175,7 @@ class Grammar:
             lambda: f"{self.expr('int')} if {self.expr('bool')} else {self.expr('int')}",
             lambda: f"{self.operand('list')}.{dice.choice(METHODS_OF_LIST)}",
             lambda: f"{self.operand('dict')}.{dice.choice(METHODS_OF_DICT)}",
-            lambda: f"row.{dice.choice(KEYS)}", lambda: f"{self.operand('dict')}.{dice.choice(KEYS)}",
+            lambda: f"row.{dice.choice(ATTRIBUTES)}", lambda: f"{self.operand('dict')}.{dice.choice(ATTRIBUTES)}",
             lambda: f"{self.operand('dict')}['{dice.choice(KEYS)}']",
             lambda: f"{self.operand('int')}.{dice.choice(['bit_length()', 'real', 'imag', 'is_integer()', 'numerator'])}")
 
@@ -192,7 +193,7 @@ class Grammar:
             lambda: f"{self.operand('text')}|{dice.choice(FILTERS_OF_TEXT)}|{dice.choice(FILTERS_OF_TEXT)}",
             lambda: f"{self.operand('text')}.{dice.choice(METHODS_OF_TEXT)}",
             lambda: f"{self.expr('text')} ~ {self.expr()}", lambda: f"{self.expr('text')} + {self.expr('text')}",
-            lambda: f"{self.operand('text')}[{self.slice()}]", lambda: f"{self.operand('text')} * {dice.randint(-1, 4)}",
+            lambda: f"({self.leaf_text()})[{self.slice()}]", lambda: f"{self.operand('text')} * {dice.randint(-1, 4)}",
             lambda: f"{self.operand('list')}|{dice.choice(TO_TEXT)}", lambda: f"{self.operand('dict')}|{dice.choice(TO_TEXT)}",
             lambda: f"{self.operand('int')}|{dice.choice(['string', 'tojson', 'filesizeformat', 'filesizeformat(true)', 'e'])}",
             lambda: f"{self.quoted(dice.choice(FORMATS))} % {self.format_arguments()}",
@@ -218,7 +219,7 @@ class Grammar:
             lambda: f"({self.expr()}, {self.expr()})", lambda: f"({self.expr()},)",
             lambda: f"{self.operand('list')}|{dice.choice(FILTERS_OF_LIST)}",
             lambda: f"{self.operand('rows')}|{dice.choice(FILTERS_OF_ROWS)}",
-            lambda: f"{self.operand('list')}[{self.slice()}]", lambda: f"{self.operand('list')} + {self.operand('list')}",
+            lambda: f"({self.leaf_list()})[{self.slice()}]", lambda: f"{self.operand('list')} + {self.operand('list')}",
             lambda: f"{self.operand('list')} * 2", lambda: f"{self.operand('text')}|list",
             lambda: f"{self.operand('dict')}|{dice.choice(FILTERS_OF_DICT)}",
             lambda: f"{self.operand('text')}.split()", lambda: f"range({self.expr('int')} % 7)|list")
