@@ -79,6 +79,8 @@ class FaultyStore final : public Store {
 
   std::string name() const override { return inner_->name(); }
   bool durable() const override { return inner_->durable(); }
+  bool shows_details() const override { return inner_->shows_details(); }
+  std::uint64_t commit_transactions() const override { return inner_->commit_transactions(); }
   std::uint32_t shared_partitions() const override { return inner_->shared_partitions(); }
 
   Result<Partition> create_private_partition() override {
@@ -121,6 +123,8 @@ class FaultyStore final : public Store {
   Result<std::vector<InboxEntry>> inbox(Partition partition, InboxPosition after, std::size_t limit) override {
     return run(StoreCall::inbox, partition, [&] { return inner_->inbox(partition, after, limit); });
   }
+
+  std::shared_ptr<void> on_post(std::function<void(Partition)> posted) override { return inner_->on_post(std::move(posted)); }
 
   void commit(Commit commit, CommitDone done) override {
     const Lease lease = commit.lease;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "persistence/postgres_leases.h"
+#include "persistence/postgres_listener.h"
 #include "persistence/postgres_pool.h"
 #include "persistence/postgres_reads.h"
 #include "persistence/postgres_schema.h"
@@ -20,12 +21,14 @@ class PostgresStore final : public Store {
                 std::unique_ptr<Connection> writer)
       : name_(options.connect.name), schema_(options.schema), opened_(opened), pool_(options.connect, options.patience),
         writer_(std::move(writer), options.connect, schema_, options.patience) {
+    if (!options.pooled) listener_ = std::make_unique<postgres::Listener>(options.connect, schema_);
     pool_.give_back(std::move(reader));
   }
 
   std::string name() const override { return name_; }
   bool durable() const override { return opened_.durable; }
   bool shows_details() const override { return true; }
+  std::uint64_t commit_transactions() const override { return writer_.transactions(); }
   std::uint32_t shared_partitions() const override { return opened_.shared_partitions; }
 
   Result<Partition> create_private_partition() override {
@@ -73,12 +76,16 @@ class PostgresStore final : public Store {
   Result<std::vector<InboxEntry>> inbox(Partition partition, InboxPosition after, std::size_t limit) override {
     return pool_.read([&](Connection& db) { return postgres::inbox(db, schema_, partition, after, limit); });
   }
+  std::shared_ptr<void> on_post(std::function<void(Partition)> posted) override {
+    return listener_ ? listener_->add(std::move(posted)) : nullptr;
+  }
 
  private:
   const std::string name_;
   const Schema schema_;
   const postgres::Opened opened_;
   postgres::Pool pool_;
+  std::unique_ptr<postgres::Listener> listener_;  ///< none where connections are lent
   postgres::Writer writer_;  ///< last, so that it ends first: what its last callbacks read is still there
 };
 

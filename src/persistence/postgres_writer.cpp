@@ -158,6 +158,7 @@ bool Writer::collect() {
 }
 
 void Writer::finish(Group& group) {
+  if (!group.batch.empty()) transactions_.fetch_add(1, std::memory_order_relaxed);
   for (const ItemPointer& item : group.items) {
     if (item->refused) {
       answer(*item, fail(*std::move(item->refused)));
@@ -256,7 +257,10 @@ Result<LogPosition> Writer::write_alone(Item& item) {
     Batch batch;
     item.position = batch.add(item.packed, *lane);
     const auto answer = db_->query(statement_, batch.arguments());
-    if (answer) return item.position;
+    if (answer) {
+      transactions_.fetch_add(1, std::memory_order_relaxed);
+      return item.position;
+    }
     forget(batch);
     if (db_->usable()) {
       if (passing(answer.error()) && back_off.wait()) continue;

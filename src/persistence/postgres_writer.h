@@ -9,6 +9,7 @@
 // stays away too long, or another node has the partition by now, the outcome is reported as unknown.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +38,8 @@ class Writer {
   void commit(Commit commit, CommitDone done);
   /// Waits until everything queued before has been answered. Not from a `done`.
   void flush();
+  /// How many transactions it has committed so far.
+  std::uint64_t transactions() const { return transactions_.load(std::memory_order_relaxed); }
 
  private:
   struct Item {
@@ -98,6 +101,7 @@ class Writer {
   BrokenLeases broken_;
   Connection::Clock::time_point gave_up_{};
 
+  std::atomic<std::uint64_t> transactions_{0};
   int wake_ = -1;                        ///< an eventfd: something was queued
   std::mutex mutex_;
   std::condition_variable answered_;

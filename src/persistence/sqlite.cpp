@@ -48,6 +48,7 @@ class SqliteStore final : public Store {
 
   std::string name() const override { return "sqlite:" + path_; }
   bool durable() const override { return true; }
+  std::uint64_t commit_transactions() const override { return writer_.transactions(); }
   std::uint32_t shared_partitions() const override { return shared_; }
 
   Result<Partition> create_private_partition() override {

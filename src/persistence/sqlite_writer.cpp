@@ -111,6 +111,7 @@ Writer::Ending Writer::attempt(std::span<Item> group) {
   }
   const Status committed = db_->execute("COMMIT");
   if (committed) {
+    transactions_.fetch_add(1, std::memory_order_relaxed);
     for (const Item& item : group)
       if (const auto partition = item.work->shortens_log(); partition && item.outcome) sweep_.note(*partition);
     return Ending::decided;

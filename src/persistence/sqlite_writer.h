@@ -5,6 +5,7 @@
 // its own: the failing one harms nobody, and the usual case pays for no savepoints.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
@@ -49,6 +50,8 @@ class Writer {
   ~Writer();
 
   void push(std::unique_ptr<Work> work);
+  /// How many transactions have been committed so far.
+  std::uint64_t transactions() const { return transactions_.load(std::memory_order_relaxed); }
 
   /// Runs `write` inside a transaction of the writer and returns when the outcome is durable. It must check before it
   /// writes, and may run twice (see Work). Not from the writer's own thread.
@@ -104,6 +107,7 @@ class Writer {
   void note_failures(std::span<const Item> group);
 
   std::unique_ptr<Database> db_;
+  std::atomic<std::uint64_t> transactions_{0};
   LogSweep sweep_;
   BrokenLeases broken_;
   std::int64_t data_version_ = 0;

@@ -143,6 +143,9 @@ class Store {
   virtual bool durable() const = 0;
   /// True when people can ask for the details of rows, so that writing them is worth its price.
   virtual bool shows_details() const { return false; }
+  /// How many transactions commits have taken so far; those that shared one count once. To be asked in a `done`, it
+  /// tells which commits went together. 0: the store does not count.
+  virtual std::uint64_t commit_transactions() const { return 0; }
 
   // --- partitions and leases ---
   /// Shared partitions are 0 … count-1; the count is fixed when the store is created. Private ones come after.
@@ -185,6 +188,13 @@ class Store {
   /// Errors: not_found when there is no such partition.
   virtual Result<InboxPosition> post(Partition partition, std::string command) = 0;
   virtual Result<std::vector<InboxEntry>> inbox(Partition partition, InboxPosition after, std::size_t limit) = 0;
+  /// Calls `posted`, from any thread, soon after something was posted to a partition, by whichever process; it must not
+  /// block or call the store. Only a hint: it may be late, doubled, or missing altogether, so who waits for commands
+  /// looks into the inbox now and then. It ends, and no call is under way, when the returned object is let go.
+  virtual std::shared_ptr<void> on_post(std::function<void(Partition)> posted) {
+    (void)posted;
+    return nullptr;
+  }
 };
 
 /// Opens the store that a URL names: `memory:`, `sqlite:PATH`, `postgres://…`. Creates it when there is none and brings its schema up

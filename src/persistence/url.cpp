@@ -126,6 +126,20 @@ Result<StoreUrl> parse_store_url(std::string_view scheme, std::string_view rest)
   return url;
 }
 
+std::string without_password(std::string_view url) {
+  std::string text(url);
+  const std::size_t begin = text.find("://");
+  if (begin == text.npos) return text;
+  // The last '@', so that a password with an '@' that should have been written %40 is left out as well.
+  const std::size_t colon = text.find(':', begin + 3), at = text.rfind('@');
+  if (colon != text.npos && at != text.npos && colon < at) text.erase(colon, at - colon);
+  for (std::size_t option = text.find("password="); option != text.npos; option = text.find("password=", option + 9)) {
+    const std::size_t value = option + 9;
+    text.erase(value, std::min(text.find('&', value), text.size()) - value);
+  }
+  return text;
+}
+
 Result<bool> parse_switch(std::string_view option, std::string_view text) {
   if (text == "true" || text == "yes" || text == "on" || text == "1") return true;
   if (text == "false" || text == "no" || text == "off" || text == "0") return false;

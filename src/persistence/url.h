@@ -36,6 +36,10 @@ struct StoreUrl {
 /// `rest` is what follows "scheme:". Texts come back percent-decoded. Errors: invalid_input.
 Result<StoreUrl> parse_store_url(std::string_view scheme, std::string_view rest);
 
+/// The URL of any store as it may be shown: every password in it left out. It opens the same store where the password
+/// comes from elsewhere.
+std::string without_password(std::string_view url);
+
 /// Whether an option says yes: true, yes, on, 1 or the opposite. Errors: invalid_input.
 Result<bool> parse_switch(std::string_view option, std::string_view text);
 /// A number within bounds. Errors: invalid_input.

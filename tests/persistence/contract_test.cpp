@@ -12,6 +12,8 @@
 using namespace mapflow;
 using namespace mapflow::persistence;
 using namespace mapflow::persistence::testing;
+using mapflow::testing::PgBouncer;
+using mapflow::testing::shared_postgres;
 
 namespace {
 
@@ -36,20 +38,38 @@ class InSqlite final : public StoreUnderTest {
   std::unique_ptr<Store> store_, other_;
 };
 
-/// A schema of its own in the server that all tests share.
-class InPostgres final : public StoreUnderTest {
+/// Two store objects on one server, which know nothing of each other.
+class OnServer : public StoreUnderTest {
  public:
-  InPostgres() {
-    static int schemas = 0;
-    const std::string url = mapflow::testing::shared_postgres().url("schema=contract_" + std::to_string(++schemas));
-    store_ = *open(url);
-    other_ = *open(url);
-  }
+  explicit OnServer(const std::string& url) : store_(*open(url)), other_(*open(url)) {}
   Store& store() override { return *store_; }
   Store& other() override { return *other_; }
 
  private:
   std::unique_ptr<Store> store_, other_;
+};
+
+/// A schema of its own in the database server that all tests share.
+std::string schema_option() {
+  static int schemas = 0;
+  return "schema=contract_" + std::to_string(++schemas);
+}
+
+class InPostgres final : public OnServer {
+ public:
+  InPostgres() : OnServer(shared_postgres().url(schema_option())) {}
+};
+
+/// The same through a pooler that lends its few connections for one transaction at a time.
+class BehindPgBouncer final : public OnServer {
+ public:
+  BehindPgBouncer() : OnServer(shared_postgres().url_through(pooler().port(), "pgbouncer=true&" + schema_option())) {}
+
+ private:
+  static const PgBouncer& pooler() {
+    static const PgBouncer shared(shared_postgres());
+    return shared;
+  }
 };
 
 /// Every third `done` is late.
@@ -86,6 +106,7 @@ std::unique_ptr<StoreUnderTest> behind_wrapper() {
 TEST_CASE("the memory store keeps the contract") { check_contract(fresh<InMemory>); }
 TEST_CASE("the SQLite store keeps the contract") { check_contract(fresh<InSqlite>); }
 TEST_CASE("the PostgreSQL store keeps the contract") { check_contract(fresh<InPostgres>); }
+TEST_CASE("the PostgreSQL store keeps the contract through pgbouncer") { check_contract(fresh<BehindPgBouncer>); }
 TEST_CASE("the memory store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InMemory>); }
 TEST_CASE("the SQLite store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InSqlite>); }
 TEST_CASE("the PostgreSQL store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InPostgres>); }

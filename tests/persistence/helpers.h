@@ -1,4 +1,4 @@
-// What the tests of stores share: waiting for commits, making rows, temporary folders, child processes.
+// What the tests of stores share: waiting for commits, making rows, temporary folders.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "persistence/store.h"
+#include "support/child_process.h"
 
 namespace mapflow::persistence::testing {
 
 using namespace std::chrono_literals;
+using mapflow::testing::ChildProcess;
 
 inline constexpr Timestamp kNow = from_micros(1'800'000'000'000'000);
 inline constexpr Duration kTtl = 5s;
@@ -61,25 +63,6 @@ class TemporaryFolder {
 
  private:
   std::filesystem::path folder_;
-};
-
-/// Runs the function in a forked child process. What it reports line by line arrives here, also from a killed child.
-/// To be made while no SQLite file is open: SQLite does not survive a fork.
-class ChildProcess {
- public:
-  using Report = std::function<void(const std::string& line)>;
-  explicit ChildProcess(const std::function<void(const Report&)>& body);
-  ~ChildProcess();
-  /// The next line, or nothing once the child is gone.
-  bool next_line(std::string& line);
-  void kill();
-  /// Waits for the end; the exit status, or -signal.
-  int wait();
-
- private:
-  int pid_ = -1;
-  int pipe_ = -1;
-  std::string buffer_;
 };
 
 }  // namespace mapflow::persistence::testing

@@ -41,6 +41,14 @@ TEST_CASE("every part of a server's URL may be left out") {
   CHECK(parse_store_url("db", "///x")->path == "x");
 }
 
+TEST_CASE("a URL is shown without its passwords") {
+  CHECK(without_password("sqlite:a@b:c.db") == "sqlite:a@b:c.db");
+  CHECK(without_password("db://host:12/x?a=1") == "db://host:12/x?a=1");
+  CHECK(without_password("db://me:secret@host:12/x?a=1") == "db://me@host:12/x?a=1");
+  CHECK(without_password("db://me:sec@ret@host/x") == "db://me@host/x");
+  CHECK(without_password("db://me@host/x?password=secret&a=1&sslpassword=secret") == "db://me@host/x?password=&a=1&sslpassword=");
+}
+
 TEST_CASE("a URL that cannot be read is refused without showing its password") {
   for (const char* rest : {"me:secret@host", "//me:secret%4@host", "//me:secret@host:99999", "//me:secret@host:0",
                            "//me:secret@[::1", "//me:secret@host:1x", "//me:secret@host/x?=1", "//me:secret%00@host"}) {

@@ -3,11 +3,14 @@
 #include <doctest/doctest.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <cctype>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <thread>
+#include <vector>
 
 namespace mapflow::testing {
 namespace {
@@ -23,6 +26,41 @@ std::string encoded(const std::string& text) {
     else out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
   }
   return out;
+}
+
+std::string make_url(const std::string& user, const std::string& password, std::uint16_t port, const std::string& options) {
+  return "postgres://" + user + ":" + encoded(password) + "@127.0.0.1:" + std::to_string(port) + "/postgres" +
+         (options.empty() ? "" : "?" + options);
+}
+
+/// Waits until something takes connections for PostgreSQL on the port.
+void wait_for_port(std::uint16_t port, ServerProcess& process, const ServerFolder& folder, const std::string& log) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  const std::vector<std::string> ask = {find_program("pg_isready", "postgresql", {kBinaries}), "-q", "-h", "127.0.0.1", "-p",
+                                        std::to_string(port), "-d", "postgres", "-U", "mapflow"};
+  while (ServerProcess(ask, folder.path(), log).wait() != 0) {
+    REQUIRE_MESSAGE(process.running(), "the server ended:\n", read_text(log));
+    REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "the server does not start:\n", read_text(log));
+  }
+}
+
+/// "S 1 …": a process's state and its parent, as /proc has them; empty when there is no such process.
+std::string status_of(const std::string& pid) {
+  // "pid (command) state parent …"; the command may hold anything, so the last ')' counts.
+  const std::string status = read_text("/proc/" + pid + "/stat");
+  const std::size_t close = status.rfind(')');
+  return close == std::string::npos || close + 2 >= status.size() ? "" : status.substr(close + 2);
+}
+
+std::vector<int> children_of(int parent) {
+  std::vector<int> children;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string status = status_of(name);
+    if (status.size() > 2 && std::atoi(status.c_str() + 2) == parent) children.push_back(std::atoi(name.c_str()));
+  }
+  return children;
 }
 
 }  // namespace
@@ -47,43 +85,34 @@ PostgresServer::~PostgresServer() { kill(); }
 std::string PostgresServer::url(const std::string& options) const { return url_of("mapflow", kPassword, options); }
 
 std::string PostgresServer::url_of(const std::string& user, const std::string& password, const std::string& options) const {
-  return "postgres://" + user + ":" + encoded(password) + "@127.0.0.1:" + std::to_string(port_) + "/postgres" +
-         (options.empty() ? "" : "?" + options);
+  return make_url(user, password, port_, options);
+}
+
+std::string PostgresServer::url_through(std::uint16_t port, const std::string& options) const {
+  return make_url("mapflow", kPassword, port, options);
 }
 
 void PostgresServer::start() {
   process_ = std::make_unique<ServerProcess>(
       std::vector<std::string>{program_, "-D", folder_.file("data")}, folder_.path(), log_);
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  const std::vector<std::string> ask = {find_program("pg_isready", "postgresql", {kBinaries}), "-q", "-h", "127.0.0.1", "-p",
-                                        std::to_string(port_), "-d", "postgres", "-U", "mapflow"};
-  while (ServerProcess(ask, folder_.path(), log_).wait() != 0) {
-    REQUIRE_MESSAGE(process_->running(), "the server ended:\n", read_text(log_));
-    REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "the server does not start:\n", read_text(log_));
-  }
+  wait_for_port(port_, *process_, folder_, log_);
 }
 
+/// The server's processes each lead a session of their own, but all have one parent. It is stopped first, so that it
+/// makes no new ones; once it is gone they are nobody's children.
 void PostgresServer::kill() {
   if (!process_) return;
-  signal_all(SIGKILL);
+  process_->signal(SIGSTOP);
+  const std::vector<int> children = children_of(process_->pid());
+  for (const int child : children) ::kill(child, SIGKILL);
   process_.reset();
-}
-
-void PostgresServer::freeze() { signal_all(SIGSTOP); }
-void PostgresServer::thaw() { signal_all(SIGCONT); }
-
-/// The server's processes each lead a session of their own, but all have the same parent.
-void PostgresServer::signal_all(int number) {
-  process_->signal(number);
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    const std::string name = entry.path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    // "pid (command) state parent …"; the command may hold anything, so the last ')' counts.
-    const std::string status = read_text(entry.path() / "stat");
-    const std::size_t close = status.rfind(')');
-    if (close == std::string::npos || close + 4 >= status.size()) continue;
-    if (std::atoi(status.c_str() + close + 4) == process_->pid()) ::kill(std::atoi(name.c_str()), number);
-  }
+  const auto gone = [](int child) {
+    const std::string status = status_of(std::to_string(child));
+    return status.empty() || status.front() == 'Z';
+  };
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!std::ranges::all_of(children, gone) && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  CHECK(std::ranges::all_of(children, gone));
 }
 
 std::string PostgresServer::sql(const std::string& statement) const {
@@ -98,6 +127,18 @@ std::string PostgresServer::sql(const std::string& statement) const {
   REQUIRE_MESSAGE(status == 0, statement, "\n", answer);
   while (!answer.empty() && answer.back() == '\n') answer.pop_back();
   return answer;
+}
+
+PgBouncer::PgBouncer(const PostgresServer& server) : port_(free_port()) {
+  std::ofstream(folder_.file("users")) << "\"mapflow\" \"" << PostgresServer::kPassword << "\"\n";
+  std::ofstream(folder_.file("pgbouncer.ini"))
+      << "[databases]\npostgres = host=127.0.0.1 port=" << server.port() << "\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = "
+      << port_ << "\nunix_socket_dir =\nauth_type = plain\nauth_file = " << folder_.file("users")
+      << "\npool_mode = transaction\ndefault_pool_size = 3\n";
+  process_ = std::make_unique<ServerProcess>(
+      std::vector<std::string>{find_program("pgbouncer", "pgbouncer", {"/usr/sbin"}), folder_.file("pgbouncer.ini")},
+      folder_.path(), folder_.file("log"));
+  wait_for_port(port_, *process_, folder_, folder_.file("log"));
 }
 
 PostgresServer& shared_postgres() {

@@ -19,24 +19,33 @@ class PostgresServer {
   /// A URL for it as its superuser "mapflow"; `options` is what follows the '?'.
   std::string url(const std::string& options = "") const;
   std::string url_of(const std::string& user, const std::string& password, const std::string& options = "") const;
+  /// The URL with another port: of something that stands between.
+  std::string url_through(std::uint16_t port, const std::string& options = "") const;
+  std::uint16_t port() const { return port_; }
 
   /// Ends every process of it at once, as a machine does that loses its power.
   void kill();
   /// Starts it again after kill(), and waits until it takes connections.
   void start();
-  /// Stops and continues every process of it.
-  void freeze();
-  void thaw();
-
   /// Runs SQL as the superuser; rows come as lines, columns separated by '|'.
   std::string sql(const std::string& statement) const;
 
  private:
-  void signal_all(int number);
-
   const std::string program_;
   ServerFolder folder_;
   std::string log_;
+  std::uint16_t port_;
+  std::unique_ptr<ServerProcess> process_;
+};
+
+/// A pooler that lends the server's connections for one transaction at a time.
+class PgBouncer {
+ public:
+  explicit PgBouncer(const PostgresServer& server);
+  std::uint16_t port() const { return port_; }
+
+ private:
+  ServerFolder folder_;
   std::uint16_t port_;
   std::unique_ptr<ServerProcess> process_;
 };
