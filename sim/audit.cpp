@@ -73,7 +73,8 @@ class RecordAudit::Checker {
     if (!books) return lost(record.run);
     if (record.delivery != books->delivery + 1) return fmt::format("delivery {} follows delivery {}", record.delivery, books->delivery);
     books->delivery = record.delivery;
-    return "";
+    books->state = StepState::running;
+    return over_budget(record);
   }
 
   std::string operator()(const StepWaiting& record) const {
@@ -142,6 +143,16 @@ class RecordAudit::Checker {
     return audit_.state_.signals.contains(record.name) ? "" : "a signal is taken that is not there: " + record.name;
   }
   std::string operator()(const CallLeftOpen& record) const { return find(record.run) ? "" : lost(record.run); }
+  std::string operator()(const CallHeld& record) const {
+    Books* run = find(record.run);
+    if (!run) return lost(record.run);
+    if (run->state != StepState::running && run->state != StepState::waiting) return "the call of a step is held that does not run";
+    run->state = StepState::waiting;
+    return "";
+  }
+  std::string operator()(const UseSettled& record) const { return find(record.run) ? "" : lost(record.run); }
+  std::string operator()(const ChildCharged&) const { return ""; }
+  std::string operator()(const BudgetChanged&) const { return ""; }
   std::string operator()(const ChildKept& record) const { return find(record.run) ? "" : lost(record.run); }
   std::string operator()(const ChildReleased& record) const {
     return audit_.state_.released.contains(record.child) ? "a child is released twice: " + record.child : "";
@@ -169,6 +180,21 @@ class RecordAudit::Checker {
     const auto found = audit_.running_.find(run);
     return found == audit_.running_.end() ? nullptr : &found->second;
   }
+  /// No call is placed that the instance's own budget does not pay for, whatever is under way beside it.
+  std::string over_budget(const CallPlaced& record) const {
+    const Ledger& ledger = audit_.state_.ledger;
+    const Run* const run = audit_.state_.run(record.run);
+    if (record.delivery > 1 || audit_.state_.state != WorkflowState::running || !run) return "";
+    const Value* const kind = record.input ? record.input->find("kind") : run->input.find("kind");
+    if (kind && *kind == Value("workflow")) return "";
+    const Reserve hold = record.hold ? record.hold->amount : Reserve{};
+    const Limits& limits = ledger.limits;
+    const bool steps = limits.steps && ledger.used.steps >= *limits.steps;
+    const bool tokens = limits.tokens && ledger.used.tokens() + ledger.reserved.tokens + hold.tokens > *limits.tokens;
+    const bool money = limits.cost_nanos && ledger.used.cost_nanos + ledger.reserved.cost_nanos + hold.cost_nanos > *limits.cost_nanos;
+    return steps || tokens || money ? fmt::format("the call of run {} is placed beyond the budget", record.run.value) : "";
+  }
+
   static std::string lost(RunId run) { return fmt::format("something happens to run {}, which does not run", run.value); }
   static std::string transition(const Books& books, StepState next) {
     return fmt::format("a step goes from {} to {}", to_string(books.state), to_string(next));

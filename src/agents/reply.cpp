@@ -2,33 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-#include <limits>
-
 #include "value/json.h"
 
 namespace mapflow::agents {
 
-namespace {
-
-/// What an agent says about its own use is advice: a member that is not a number from 0 up counts as 0.
-double used(const Value& usage, std::string_view key) {
-  const Value* member = usage.find(key);
-  const double amount = member && member->is_number() ? member->as_double() : 0;
-  return std::isfinite(amount) && amount > 0 ? amount : 0;
-}
-
-std::uint64_t tokens(const Value& usage, std::string_view key) {
-  constexpr double kMost = 1e18;  // well inside 64 bits, and more than anybody uses
-  return static_cast<std::uint64_t>(std::min(used(usage, key), kMost));
-}
-
-}  // namespace
-
 Reply make_reply(Value result) {
   Reply reply;
-  if (const Value* usage = result.find("usage"); usage && usage->is_object())
-    reply.usage = Usage{tokens(*usage, "input_tokens"), tokens(*usage, "output_tokens"), used(*usage, "cost_usd")};
+  reply.usage = usage_in(result);
   reply.result = std::move(result);
   return reply;
 }

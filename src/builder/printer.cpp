@@ -29,6 +29,8 @@ class Printer {
     put_value(out, "variables_schema", definition.variables_schema);
     put_value(out, "variables", definition.variables);
     if (definition.budget != Budget{}) out.set("budget", budget(definition.budget));
+    if (definition.concurrency) out.set("concurrency", concurrency(*definition.concurrency));
+    if (definition.priority != kUsualPriority) out.set("priority", definition.priority);
     if (definition.max_depth != Definition{}.max_depth) out.set("max_depth", definition.max_depth);
     put_value(out, "metadata", definition.metadata);
     if (!definition.agents.empty()) out.set("agents", agents(definition.agents));
@@ -79,6 +81,24 @@ class Printer {
     return Value(std::move(out));
   }
 
+  static Value concurrency(const Concurrency& concurrency) {
+    const Concurrency usual;
+    Object out;
+    if (concurrency.max_running) out.set("max_running", *concurrency.max_running);
+    put_text(out, "key", concurrency.key);
+    if (concurrency.limit != usual.limit) out.set("limit", concurrency.limit);
+    if (concurrency.on_conflict != usual.on_conflict) out.set("on_conflict", to_string(concurrency.on_conflict));
+    if (concurrency.max_waiting != usual.max_waiting) out.set("max_waiting", concurrency.max_waiting);
+    return Value(std::move(out));
+  }
+
+  static Value step_budget(const StepBudget& budget) {
+    Object out;
+    if (budget.tokens) out.set("tokens", *budget.tokens);
+    if (budget.cost_usd) out.set("cost_usd", *budget.cost_usd);
+    return Value(std::move(out));
+  }
+
   static Value agents(const std::vector<AgentConfig>& agents) {
     Object out;
     for (const AgentConfig& agent : agents) {
@@ -112,6 +132,7 @@ class Printer {
     put_duration(out, "total_timeout", step.total_timeout);
     if (step.retry) out.set("retry", retry(*step.retry));
     if (step.on_error == OnError::proceed || step.on_error == OnError::suspend) out.set("on_error", to_string(step.on_error));
+    if (step.budget) out.set("budget", step_budget(*step.budget));
     for (const Branch& hook : step.hooks) out.set(hook.role, block(hook.steps));
     put_text(out, "output_key", step.output_key);
     put_text(out, "checkpoint", step.checkpoint);

@@ -68,6 +68,9 @@ Location place_in_text(const Places& places, std::string_view path, const Locati
 Block read_block(Reading& reading, Node node, std::string_view what);
 Step read_step(Reading& reading, Node node);
 std::optional<RetryPolicy> read_retry(Reading& reading, Node node);
+Budget read_budget(Reading& reading, Node node);
+std::optional<StepBudget> read_step_budget(Reading& reading, Node node);
+std::optional<Concurrency> read_concurrency(Reading& reading, Node node, Places& places);
 AgentConfig read_agent(Reading& reading, Node node, Places& places);
 /// nullopt when the document is no workflow at all (reported).
 std::optional<Definition> read_workflow(Reading& reading, Node root);

@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kHookRoles{"on_error", "on_success", "compensate", "fallback"};
 
-constexpr std::array<std::string_view, 15> kCommonKeys{"id", "name", "description", "type", "when", "timeout", "total_timeout",
-                                                       "retry", "on_error", "on_success", "compensate", "fallback",
+constexpr std::array<std::string_view, 16> kCommonKeys{"id", "name", "description", "type", "when", "timeout", "total_timeout",
+                                                       "retry", "budget", "on_error", "on_success", "compensate", "fallback",
                                                        "output_key", "checkpoint", "metadata"};
 
 constexpr std::array<std::string_view, 9> kRetryKeys{"strategy", "max_attempts", "initial_delay", "max_delay", "backoff_factor",
@@ -80,6 +80,7 @@ class StepReader {
     else if (key == "timeout") step_.timeout = reading_.duration(member, key);
     else if (key == "total_timeout") step_.total_timeout = reading_.duration(member, key);
     else if (key == "retry") step_.retry = read_retry(reading_, member);
+    else if (key == "budget") step_.budget = read_step_budget(reading_, member);
     else if (key == "metadata") step_.metadata = member.to_value();
     else return false;
     reading_.note_text(step_.places, name, member, start);

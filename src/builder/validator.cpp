@@ -60,6 +60,7 @@ class DefinitionCheck {
     TextCheck(definition_, kinds_, index_, templates_, found_).run();
     compensation();
     limit_keys();
+    concurrency_key();
     return std::move(calls_);
   }
 
@@ -131,6 +132,14 @@ class DefinitionCheck {
       const auto compiled = templates_.compile_expression(key->as_text(), {.file = "", .line = 1, .column = 1});
       if (!compiled) error(mf::expression_syntax, place_in_text(definition_.places, "agents." + agent.name + ".key", where, compiled.error().where), compiled.error().message, compiled.error().hint);
     }
+  }
+
+  void concurrency_key() {
+    if (!definition_.concurrency || definition_.concurrency->key.empty()) return;
+    const Location where = definition_.place("concurrency.key");
+    const auto compiled = templates_.compile_expression(definition_.concurrency->key, {.file = "", .line = 1, .column = 1});
+    if (compiled) return;
+    error(mf::expression_syntax, place_in_text(definition_.places, "concurrency.key", where, compiled.error().where), compiled.error().message, compiled.error().hint);
   }
 
   void error(std::string_view code, Location where, std::string message, std::string hint = {}) {

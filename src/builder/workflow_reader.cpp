@@ -11,33 +11,10 @@ namespace mapflow::builder {
 
 namespace {
 
-constexpr std::array<std::string_view, 16> kKeys{
+constexpr std::array<std::string_view, 18> kKeys{
     "id", "name", "version", "description", "timeout", "compensation_strategy", "compensation_steps", "tags",
-    "variables_schema", "variables", "budget", "max_depth", "metadata", "agents", "include", "steps"};
+    "variables_schema", "variables", "budget", "concurrency", "priority", "max_depth", "metadata", "agents", "include", "steps"};
 constexpr std::array<std::string_view, 5> kCompensation{"none", "backward", "forward", "parallel", "custom"};
-
-std::optional<std::uint64_t> read_amount(Reading& reading, Node node) {
-  const auto amount = reading.integer(node, node.key(), 0, std::int64_t{1} << 53);
-  return amount ? std::optional<std::uint64_t>(static_cast<std::uint64_t>(*amount)) : std::nullopt;
-}
-
-Budget read_budget(Reading& reading, Node node) {
-  static constexpr std::array<std::string_view, 5> kBudgetKeys{"tokens", "cost_usd", "steps", "wall_time", "on_exceeded"};
-  static constexpr std::array<std::string_view, 2> kOnExceeded{"fail", "suspend"};
-  Budget budget;
-  if (!reading.expect_map(node, "budget")) return budget;
-  for (const Node member : node.children()) {
-    const std::string_view key = member.key();
-    if (std::ranges::find(kBudgetKeys, key) == kBudgetKeys.end()) reading.unknown_key(member, "budget", kBudgetKeys);
-    else if (member.is_null()) continue;
-    else if (key == "tokens") budget.tokens = read_amount(reading, member);
-    else if (key == "cost_usd") budget.cost_usd = reading.number(member, key, 0, 1e12);
-    else if (key == "steps") budget.steps = read_amount(reading, member);
-    else if (key == "wall_time") budget.wall_time = reading.duration(member, key);
-    else budget.suspend_when_exceeded = reading.choice(member, key, kOnExceeded).value_or(0) == 1;
-  }
-  return budget;
-}
 
 class WorkflowReader {
  public:
@@ -82,6 +59,8 @@ class WorkflowReader {
     else if (key == "variables_schema") definition_.variables_schema = read_schema(member);
     else if (key == "variables") definition_.variables = read_object(member);
     else if (key == "budget") definition_.budget = read_budget(reading_, member);
+    else if (key == "concurrency") definition_.concurrency = read_concurrency(reading_, member, definition_.places);
+    else if (key == "priority") definition_.priority = static_cast<std::uint32_t>(reading_.integer(member, key, 0, kHighestPriority).value_or(kUsualPriority));
     else if (key == "max_depth") definition_.max_depth = static_cast<std::uint32_t>(reading_.integer(member, key, 1, 10'000).value_or(32));
     else if (key == "metadata") definition_.metadata = member.to_value();
     else if (key == "agents") read_agents(member);

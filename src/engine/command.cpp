@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/ensure.h"
@@ -22,6 +24,29 @@ std::string text_of(const Value& value, std::string_view key) {
 Value value_of(const Value& value, std::string_view key) {
   const Value* const member = value.find(key);
   return member ? *member : Value();
+}
+
+Value encode_budget(const Budget& budget) {
+  Value out(Object{});
+  if (budget.tokens) out.set("tokens", *budget.tokens);
+  if (budget.cost_usd) out.set("cost_usd", *budget.cost_usd);
+  if (budget.steps) out.set("steps", *budget.steps);
+  if (budget.wall_time) out.set("wall_time_us", budget.wall_time->count());
+  return out;
+}
+
+Budget decode_budget(const Value& value) {
+  Budget budget;
+  const auto count = [&](const char* name) -> std::optional<std::uint64_t> {
+    const Value* const member = value.find(name);
+    if (!member || !member->is_integer()) return std::nullopt;
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, member->as_integer()));
+  };
+  budget.tokens = count("tokens");
+  budget.steps = count("steps");
+  if (const auto span = count("wall_time_us")) budget.wall_time = Duration(static_cast<std::int64_t>(*span));
+  if (const Value* cost = value.find("cost_usd"); cost && cost->is_number()) budget.cost_usd = cost->as_double();
+  return budget;
 }
 
 Value encode_start(const StartDemand& demand, persistence::Store& store) {
@@ -75,7 +100,11 @@ std::string encode_command(const std::string& instance, const Demand& demand, pe
           [](const kernel::Terminate& end) { return object({{"command", "terminate"}, {"reason", end.reason}}); },
           [](const kernel::Retry& retry) { return object({{"command", "retry"}, {"step", retry.step}}); },
           [](const kernel::Skip& s) { return object({{"command", "skip"}, {"step", s.step}, {"result", s.result}}); },
-          [](const kernel::Update& update) { return object({{"command", "update"}, {"variables", update.variables}}); },
+          [](const kernel::Update& update) {
+            Value wish = object({{"command", "update"}, {"variables", update.variables}});
+            if (update.budget) wish.set("budget", encode_budget(*update.budget));
+            return wish;
+          },
           [](const kernel::MakeCheckpoint& make) { return object({{"command", "checkpoint"}, {"name", make.name}}); },
           [](const kernel::Rewind& rewind) {
             return object({{"command", "rewind"}, {"checkpoint", rewind.place.checkpoint}, {"before", rewind.place.before}});
@@ -119,7 +148,9 @@ Result<Command> decode_command(std::string_view bytes, ProgramCache& programs) {
   } else if (name == "skip") {
     command.demand = kernel::Skip{text_of(value, "step"), value_of(value, "result")};
   } else if (name == "update") {
-    command.demand = kernel::Update{value_of(value, "variables")};
+    kernel::Update update{value_of(value, "variables")};
+    if (const Value* budget = value.find("budget")) update.budget = decode_budget(*budget);
+    command.demand = std::move(update);
   } else if (name == "checkpoint") {
     command.demand = kernel::MakeCheckpoint{text_of(value, "name")};
   } else if (name == "rewind") {

@@ -22,6 +22,7 @@ Status Run::retry(std::string step) const { return node_->tell(id_, kernel::Retr
 Status Run::skip(std::string step, Value result) const {
   return node_->tell(id_, kernel::Skip{std::move(step), std::move(result)});
 }
+Status Run::change_budget(Budget budget) const { return node_->tell(id_, kernel::Update{{}, budget}); }
 Status Run::update(Value variables) const { return node_->tell(id_, kernel::Update{std::move(variables)}); }
 Status Run::checkpoint(std::string name) const { return node_->tell(id_, kernel::MakeCheckpoint{std::move(name)}); }
 Status Run::rewind(kernel::Place place) const { return node_->tell(id_, kernel::Rewind{std::move(place), false, nullptr}); }

@@ -102,6 +102,9 @@ class Run {
   /// Starts another instance of the same definition with the same input, tagged "rerun-of:<this id>". `id`: as in
   /// StartOptions.
   Result<Run> rerun(std::string id = {}) const;
+  /// Raises (or lowers) what is given of its budget, and leaves the rest, while the instance is paused or suspended. Resume it
+  /// to go on.
+  Status change_budget(Budget budget) const;
   /// Answers a call that was left open: a message to a person, or one whose agent said that it answers later. `token`:
   /// the call's idempotency key. Errors: not_found when no such call waits for an answer (any more).
   Status complete(std::string token, Result<Value> answer) const;

@@ -142,7 +142,13 @@ void Tenure::decide_inputs() {
 std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& input) {
   if (instance.covered_seq > 0 && instance.records.empty() && instance.base.empty())
     instance.base = kernel::encode_state(instance.state);
+  const auto* const start = std::get_if<kernel::Start>(&input);
+  const bool child = !(start ? start->parent_id : instance.state.parent_id).empty();
+  const kernel::Spending used = instance.state.ledger.used;
+  const kernel::Reserve reserved = instance.state.ledger.reserved;
+  if (child) look_up_allowances(start ? start->parent_id : instance.state.parent_id);
   kernel::Commit commit = kernel::decide(*instance.program, instance.state, input, now_, limits_);
+  limits_.above = {};
   if (commit.refused) return std::move(commit.refused);
   if (!commit.records.empty())
     take_records(instance, commit);
@@ -151,6 +157,7 @@ std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& inp
   for (kernel::Effect& effect : commit.effects) batch_.effects.push_back({instance.ref, std::move(effect)});
   for (kernel::Event& event : commit.events) batch_.events.push_back({instance.id, std::move(event)});
   if (commit.more) inputs_.push_back({instance.ref, kernel::Continue{}});
+  if (child || !fund_waiters_.empty()) charge_parent(instance, used, reserved);
   return std::nullopt;
 }
 

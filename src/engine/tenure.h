@@ -151,6 +151,8 @@ class Tenure {
   void report_end(const Instance& child);
   void close_children(const Instance& parent);
   void settle_recovered_children();
+  void look_up_allowances(std::string_view parent_id);
+  void charge_parent(Instance& instance, const kernel::Spending& used, const kernel::Reserve& reserved);
 
   // --- deciding (tenure.cpp) ---
   void decide_inputs();
@@ -174,6 +176,8 @@ class Tenure {
   const std::uint64_t number_;
   Timestamp now_{};
   kernel::DecideLimits limits_;
+  std::vector<kernel::Allowance> allowances_;  ///< of the parents of the child that is being decided
+  std::vector<InstanceRef> fund_waiters_;      ///< children with calls that wait for a parent's budget
 
   std::unordered_map<std::string_view, InstanceRef> by_id_;
   std::unordered_map<std::string, std::vector<InstanceRef>> children_;  ///< alive, by the parent's id

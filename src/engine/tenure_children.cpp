@@ -156,6 +156,31 @@ Result<Instance*> Tenure::revive(const persistence::InstanceRow& row) {
   return &instance;
 }
 
+// --- budgets ----------------------------------------------------------------------------------------------------------
+
+/// A child lives by the budgets of all its parents, whose ledgers know what all their children use.
+void Tenure::look_up_allowances(std::string_view parent_id) {
+  allowances_.clear();
+  for (const Instance* above = find(parent_id); above; above = find(above->state.parent_id))
+    if (above->state.ledger.limits.any()) allowances_.push_back(kernel::allowance_of(above->state.ledger, above->id));
+  limits_.above = allowances_;
+}
+
+/// Tells the parent, in the same commit, what a decision of its child used or gave back; and lets try again who waits for that.
+void Tenure::charge_parent(Instance& instance, const kernel::Spending& used, const kernel::Reserve& reserved) {
+  const kernel::Ledger& ledger = instance.state.ledger;
+  const kernel::ChildSpent spent{ledger.used - used, ledger.reserved - reserved};
+  if (spent.reserved.tokens < 0 || spent.reserved.cost_nanos < 0)
+    for (const InstanceRef waiter : std::exchange(fund_waiters_, {})) inputs_.push_back({waiter, kernel::Continue{}});
+  if (instance.state.parent_id.empty()) return;
+  if (!instance.state.held.empty() && std::ranges::find(fund_waiters_, instance.ref) == fund_waiters_.end())
+    fund_waiters_.push_back(instance.ref);
+  Instance* const parent = find(instance.state.parent_id);
+  if (!parent || is_terminal(parent->state.state)) return;
+  const bool counts = !allowances_.empty() || spent.used.tokens() != 0 || spent.used.cost_nanos != 0;
+  if (counts && !(spent.used.nothing() && spent.reserved.nothing())) decide(*parent, spent);
+}
+
 // --- keeping book -----------------------------------------------------------------------------------------------------
 
 void Tenure::enroll_child(Instance& child) {

@@ -21,6 +21,20 @@ Value Event::to_value() const {
 
 namespace {
 
+Value spending_document(const Spending& spent) {
+  return object({{"input_tokens", spent.input_tokens}, {"output_tokens", spent.output_tokens},
+                 {"assumed_tokens", spent.assumed_tokens}, {"cost_usd", dollars(spent.cost_nanos)}, {"steps", spent.steps}});
+}
+
+Value limits_document(const Limits& limits) {
+  Value out(Object{});
+  if (limits.tokens) out.set("tokens", *limits.tokens);
+  if (limits.cost_nanos) out.set("cost_usd", dollars(*limits.cost_nanos));
+  if (limits.steps) out.set("steps", *limits.steps);
+  if (limits.wall_time_us) out.set("wall_time", format_duration(Duration(*limits.wall_time_us)));
+  return out;
+}
+
 /// Fills in what a record means. The record is about to be applied to `before`.
 class Describer {
  public:
@@ -102,6 +116,23 @@ class Describer {
     const Run& run = *before_.run(record.run);
     about(record.run, "step.left_open");
     put("token", before_.idempotency_key(program_, run));
+  }
+
+  void operator()(const CallHeld& record) { about(record.run, "step.held"); }
+
+  void operator()(const UseSettled& record) {
+    about(record.run, "step.use");
+    put("use", spending_document(record.used));
+  }
+
+  void operator()(const ChildCharged& record) {
+    type("budget.charged");
+    put("use", spending_document(record.used));
+  }
+
+  void operator()(const BudgetChanged& record) {
+    type("budget.changed");
+    put("budget", limits_document(record.limits));
   }
 
   void operator()(const StepWaiting& record) {
@@ -249,6 +280,7 @@ Value metrics(const State& state, Timestamp now) {
                  {"retries", count.retries},
                  {"calls", count.calls},
                  {"compensations", count.compensations},
+                 {"use", spending_document(state.ledger.used)},
                  {"success_rate", decided == 0 ? 1.0 : static_cast<double>(count.completed) / static_cast<double>(decided)}});
 }
 
@@ -387,6 +419,7 @@ Value instance_document(const Program& program, const State& state, Timestamp no
   Array steps;
   for (const StepView& step : step_views(program, state)) steps.push_back(step_document(step));
   out.set("steps", Value(std::move(steps)));
+  if (state.ledger.limits.any()) out.set("budget", limits_document(state.ledger.limits));
   out.set("started_at", format_timestamp(state.started));
   out.set("ended_at", is_terminal(state.state) ? Value(format_timestamp(state.changed)) : Value());
   if (!state.correlation_id.empty()) out.set("correlation_id", state.correlation_id);

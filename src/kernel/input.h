@@ -69,8 +69,16 @@ struct Rewind {
   bool same_execution = false;       ///< steps keep their idempotency keys: a retry
   std::shared_ptr<const Mark> mark;  ///< the instance as it was there, which only the journal knows
 };
-/// Sets variables, by dotted name, of a paused or suspended instance.
-struct Update { Value variables; };
+/// Sets variables, by dotted name, of a paused or suspended instance, and the members of its budget that are given.
+struct Update {
+  Value variables;
+  std::optional<Budget> budget = std::nullopt;
+};
+/// The instance's children used or set aside more (or less) than it knew.
+struct ChildSpent {
+  Spending used;
+  Reserve reserved;
+};
 /// The answer to a call that was left open (Reply::pending), by the call's token: its idempotency key.
 struct Complete {
   std::string token;
@@ -90,7 +98,7 @@ struct ChildEnded {
 struct Compensate {};
 
 using Input = std::variant<Start, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update,
-                           MakeCheckpoint, Rewind, Complete, ChildEnded, Compensate>;
+                           MakeCheckpoint, Rewind, Complete, ChildEnded, ChildSpent, Compensate>;
 
 // --- effects ------------------------------------------------------------------------------------------------------
 

@@ -139,6 +139,7 @@ void Machine::attend_working(const Run& run) {
   StepScope scope(*this, run.id);
   const StepNode& node = this->node(run);
   if (run.attempt == 0) return begin_attempt(run.id);
+  if (run.held) return try_held(run);
   if (run.state == StepState::waiting) {
     if (!run.signal.empty() && state_.signals.contains(run.signal)) return node.kind->on_signal(scope);
     return node.kind->on_change(scope);
@@ -159,7 +160,11 @@ std::string envelope_id(const State& state, const Run& run) {
 }  // namespace
 
 void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> request) {
-  emit(CallPlaced{id, delivery, std::move(request)});
+  const Value* const kind = request ? request->find("kind") : run(id).input.find("kind");
+  const bool child = kind && *kind == Value("workflow");
+  std::optional<Hold> hold;
+  if (delivery == 1 && !child && !fund(id, hold)) return;
+  emit(CallPlaced{id, delivery, std::move(request), std::move(hold)});
   const Run& run = this->run(id);
   const Step& step = *node(run).step;
   if (run.calls_child()) return start_child(run);

@@ -29,7 +29,7 @@ bool Machine::going() const {
 }
 
 void Machine::drain() {
-  while (going() && !agenda_.empty()) {
+  while (going() && (!agenda_.empty() || wake_held())) {
     if (commit_.records.size() >= limits_.records) {
       commit_.more = true;
       return;
@@ -86,6 +86,7 @@ bool Machine::awaits(RunId id, std::uint32_t attempt) const {
 void Machine::on(const CallDone& done) {
   if (!awaits(done.run, done.attempt)) return;
   const Run* run = state_.run(done.run);
+  if (!run->calls_child() && !(done.outcome && done.outcome->pending)) settle_use(done.run, done.outcome);
   if (!done.outcome) return attempt_failed(done.run, done.outcome.error());
   if (done.outcome->pending) {
     if (!run->left_open) emit(CallLeftOpen{run->id});
@@ -124,6 +125,7 @@ void Machine::fire_timers() {
     return end_unhappily(Error(code::timeout, "the workflow did not finish within " + format_duration(allowed)),
                          WorkflowState::timed_out);
   }
+  if (state_.state == WorkflowState::running && state_.ledger.wall_end <= now_) return wall_time_is_up();
   while (going() && !state_.timers.empty() && state_.timers.begin()->first <= now_) {
     if (commit_.records.size() >= limits_.records) {
       commit_.more = true;

@@ -19,6 +19,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/time.h"
@@ -32,6 +33,7 @@ struct DecideLimits {
   std::size_t records = 4096;     ///< a decision longer than this is cut (Commit::more)
   std::uint32_t deliveries = 10;  ///< of one call without an outcome, before the step fails with `poison`
   bool events = false;            ///< fill Commit::events
+  std::span<const Allowance> above{};  ///< what is left of the budgets of the instance's parents
 };
 
 /// Decides what `input` means at `now`, and applies it to `state`. Pure: the same arguments give the same commit.

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "kernel/ids.h"
+#include "kernel/ledger.h"
 #include "model/state.h"
 #include "value/value.h"
 
@@ -136,7 +137,35 @@ struct CallPlaced {
   RunId run;
   std::uint32_t delivery = 1;   ///< above 1: made again after a crash that hid the outcome
   std::optional<Value> input;   ///< set with the first call of an execution: {target, action, data, headers, priority}
-  template <class A> void fields(A& a) { a("run", run); a("delivery", delivery); a("input", input); }
+  std::optional<Hold> hold;     ///< what is set aside for it; a further delivery lives by the first one's
+  template <class A> void fields(A& a) { a("run", run); a("delivery", delivery); a("input", input); a("hold", hold); }
+};
+
+/// The call is due, but what its budget has left must wait for what calls under way will have used.
+struct CallHeld {
+  RunId run;
+  template <class A> void fields(A& a) { a("run", run); }
+};
+
+/// What the call of the run used. Its reserve goes back.
+struct UseSettled {
+  RunId run;
+  Spending used;
+  bool learn = false;           ///< further calls of the step may be expected to use no more
+  template <class A> void fields(A& a) { a("run", run); a("used", used); a("learn", learn); }
+};
+
+/// What the instance's children used, and set aside, more (or less) than was known.
+struct ChildCharged {
+  Spending used;
+  Reserve reserved;
+  template <class A> void fields(A& a) { a("used", used); a("reserved", reserved); }
+};
+
+/// A person changed what may be used.
+struct BudgetChanged {
+  Limits limits;
+  template <class A> void fields(A& a) { a("limits", limits); }
 };
 
 /// The agent has the call and answers it later, by its token. It is not made again after a crash.
@@ -267,7 +296,7 @@ struct Rewound {
 using RecordBody = std::variant<InstanceStarted, StateChanged, FrameOpened, FrameClosed, StepStarted, AttemptStarted,
                                 CallPlaced, StepWaiting, Noted, StepRetrying, StepFaulted, StepSucceeded, StepSettled,
                                 StepSkipped, SignalReceived, SignalTaken, VariablesUpdated, ChildKept, ChildReleased, ChildGone, CallLeftOpen,
-                                CheckpointCreated, Rewound>;
+                                CheckpointCreated, Rewound, CallHeld, UseSettled, ChildCharged, BudgetChanged>;
 
 struct Record {
   Timestamp at;

@@ -120,14 +120,27 @@ void Machine::on(const Update& update) {
   if (state_.state != WorkflowState::paused && state_.state != WorkflowState::suspended)
     return refuse(Error(code::invalid_state, "cannot change variables of instance '" + state_.id + "': it is " +
                                                  std::string(to_string(state_.state)), "pause it first"));
-  if (!update.variables.is_object()) return refuse(Error(code::invalid_input, "variables are an object by dotted name"));
+  if (!update.variables.is_object() && !(update.budget && update.variables.is_null())) return refuse(Error(code::invalid_input, "variables are an object by dotted name"));
   VariablesUpdated updated;
   Value tried = state_.variables;
-  for (const auto& [name, value] : update.variables.as_object()) {
-    if (const Status set = tried.set_path(name, value); !set) return refuse(set.error());
-    updated.writes.emplace_back(name, value);
+  if (update.variables.is_object()) {
+    for (const auto& [name, value] : update.variables.as_object()) {
+      if (const Status set = tried.set_path(name, value); !set) return refuse(set.error());
+      updated.writes.emplace_back(name, value);
+    }
   }
   if (!updated.writes.empty()) emit(std::move(updated));
+  if (update.budget) change_budget(limits_of(*update.budget));
+}
+
+/// What is not given stays as it is.
+void Machine::change_budget(const Limits& given) {
+  Limits limits = state_.ledger.limits;
+  if (given.tokens) limits.tokens = given.tokens;
+  if (given.cost_nanos) limits.cost_nanos = given.cost_nanos;
+  if (given.steps) limits.steps = given.steps;
+  if (given.wall_time_us) limits.wall_time_us = given.wall_time_us;
+  emit(BudgetChanged{limits});
 }
 
 }  // namespace mapflow::kernel

@@ -13,7 +13,7 @@ namespace mapflow::kernel {
 Timestamp State::wake_at() const {
   if (state != WorkflowState::running && state != WorkflowState::compensating) return kNever;
   const Timestamp first = timers.empty() ? kNever : timers.begin()->first;
-  return state == WorkflowState::running ? std::min(first, deadline) : first;
+  return state == WorkflowState::running ? std::min({first, deadline, ledger.wall_end}) : first;
 }
 
 const Run* State::run(RunId wanted) const {
@@ -105,6 +105,8 @@ class Applier {
     state_.seed = record.seed;
     state_.deadline = record.deadline;
     state_.started = state_.changed = at_;
+    state_.ledger.limits = limits_of(program_.definition().budget);
+    state_.ledger.set_wall_end(at_);
     state_.state = WorkflowState::running;
   }
 
@@ -112,6 +114,10 @@ class Applier {
     ensure(may_follow(state_.state, record.to), "a workflow's state changes as the table says");
     if (state_.state == WorkflowState::paused && record.to == WorkflowState::running)
       state_.deadline = saturating_add(state_.deadline, at_ - state_.changed);
+    if (record.to == WorkflowState::running) {
+      state_.ledger.idle_us += (at_ - state_.changed).count();
+      state_.ledger.set_wall_end(state_.started);
+    }
     state_.state = record.to;
     state_.reason = record.reason;
     state_.changed = at_;
@@ -121,6 +127,7 @@ class Applier {
       state_.errors.insert(state_.errors.begin(), *record.error);
     }
     if (is_terminal(record.to) || record.to == WorkflowState::compensating) {
+      for (auto& [id, run] : state_.runs) end_call(run);
       state_.runs.clear();
       state_.frames.clear();
       state_.timers.clear();
@@ -210,19 +217,56 @@ class Applier {
     run.memo = Value();
     run.kept_child.clear();
     run.join = Join{};
-    run.delivery = 0;
+    end_call(run);
     set_timers(run, kNever, record.deadline, run.total_deadline);
   }
 
   void operator()(const CallPlaced& record) {
     Run& run = this->run(record.run);
+    set_held(run, false);
+    run.state = StepState::running;
     run.delivery = record.delivery;
     run.left_open = false;
+    if (record.hold) {
+      run.hold = record.hold;
+      state_.ledger.take(run.node, *record.hold);
+    }
     if (record.input) run.input = *record.input;
     ++state_.counters.calls;
+    if (record.delivery == 1 && !run.calls_child()) ++state_.ledger.used.steps;
   }
 
-  void operator()(const CallLeftOpen& record) { run(record.run).left_open = true; }
+  void operator()(const CallHeld& record) {
+    Run& run = this->run(record.run);
+    run.state = StepState::waiting;
+    set_held(run, true);
+  }
+
+  void operator()(const UseSettled& record) {
+    Run& run = this->run(record.run);
+    state_.ledger.give_back(run.node, run.hold.value_or(Hold{}), record.used, record.learn);
+    run.hold.reset();
+  }
+
+  void operator()(const ChildCharged& record) {
+    state_.ledger.used += record.used;
+    state_.ledger.reserved += record.reserved;
+  }
+
+  void operator()(const BudgetChanged& record) {
+    state_.ledger.limits = record.limits;
+    state_.ledger.set_wall_end(state_.started);
+  }
+
+  void operator()(const CallLeftOpen& record) {
+    Run& run = this->run(record.run);
+    run.left_open = true;
+    // It may take days, and others of its step need not wait for what it teaches.
+    if (run.hold && run.hold->tentative) {
+      state_.ledger.give_back(run.node, *run.hold, {}, true);
+      run.hold.reset();
+    }
+  }
 
   void operator()(const StepWaiting& record) {
     Run& run = this->run(record.run);
@@ -237,7 +281,7 @@ class Applier {
     Run& run = this->run(record.run);
     run.state = StepState::retrying;
     run.error = record.error;
-    run.delivery = 0;
+    end_call(run);
     run.signal.clear();
     drop_frames(run);
     set_timers(run, record.due, kNever, run.total_deadline);
@@ -249,7 +293,7 @@ class Applier {
     run.state = StepState::running;
     run.error = record.error;
     run.phase = record.phase;
-    run.delivery = 0;
+    end_call(run);
     run.signal.clear();
     drop_frames(run);
     set_timers(run, kNever, kNever, kNever);
@@ -261,7 +305,7 @@ class Applier {
     run.phase = Phase::succeeded;
     run.result = record.result;
     run.writes = record.writes;
-    run.delivery = 0;
+    end_call(run);
     drop_frames(run);
     set_timers(run, kNever, kNever, kNever);
   }
@@ -285,6 +329,7 @@ class Applier {
     if (completed && undoable && around.role != FrameRole::compensation) push_undo(run, path, record);
 
     count(record.state);
+    end_call(run);
     Settled settled{run.id, run.node, std::move(path), record.state, run.attempt, run.started, at_, record.error};
     around.active = kNoRun;
     const FrameId frame = around.id;
@@ -332,6 +377,22 @@ class Applier {
 
  private:
   Run& run(RunId id) { return state_.runs.at(id); }
+
+  /// No call of the run is under way any more, nor about to be.
+  void end_call(Run& run) {
+    run.delivery = 0;
+    set_held(run, false);
+    if (!run.hold) return;
+    state_.ledger.give_back(run.node, *run.hold);
+    run.hold.reset();
+  }
+
+  void set_held(Run& run, bool held) {
+    if (run.held == held) return;
+    run.held = held;
+    if (held) state_.held.insert(run.id);
+    else state_.held.erase(run.id);
+  }
 
   void set_variables(const std::vector<std::pair<std::string, Value>>& writes) {
     for (const auto& [name, value] : writes) {
@@ -417,6 +478,9 @@ void restore_derived(State& state) {
   state.timers.clear();
   for (const auto& [id, run] : state.runs)
     if (run.next_timer() != kNever) state.timers.emplace(run.next_timer(), id);
+  state.held.clear();
+  for (const auto& [id, run] : state.runs)
+    if (run.held) state.held.insert(id);
 }
 
 }  // namespace mapflow::kernel

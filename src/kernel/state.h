@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "kernel/ids.h"
+#include "kernel/ledger.h"
 #include "kernel/program.h"
 #include "kernel/record.h"
 #include "model/state.h"
@@ -49,6 +50,8 @@ struct Run {
   std::uint32_t attempt = 0;
   std::uint32_t delivery = 0;         ///< of the call in flight; 0: none is
   bool left_open = false;             ///< the call in flight will be answered by its token
+  bool held = false;                  ///< its call waits for what the budget has left
+  std::optional<Hold> hold;           ///< what is set aside for the call in flight
   std::uint32_t execution = 1;
   Timestamp started{};
   Timestamp due = kNever;             ///< retry or wait
@@ -64,7 +67,7 @@ struct Run {
   Join join;
   template <class A> void fields(A& a) {
     a("id", id); a("node", node); a("frame", frame); a("state", state); a("phase", phase); a("attempt", attempt);
-    a("delivery", delivery); a("left_open", left_open); a("execution", execution); a("started", started); a("due", due); a("deadline", deadline);
+    a("delivery", delivery); a("left_open", left_open); a("held", held); a("hold", hold); a("execution", execution); a("started", started); a("due", due); a("deadline", deadline);
     a("total_deadline", total_deadline); a("signal", signal); a("kept_child", kept_child); a("input", input); a("memo", memo); a("result", result);
     a("writes", writes); a("error", error); a("join", join);
   }
@@ -191,6 +194,7 @@ struct State {
   std::map<std::string, Released> released;  ///< children by instance id
   std::vector<Settled> settled;
   Counters counters;
+  Ledger ledger;
   std::uint32_t last_run = 0;
   std::uint32_t last_frame = 0;
   std::uint32_t last_execution = 1;
@@ -204,12 +208,13 @@ struct State {
     a("started", started); a("changed", changed); a("deadline", deadline); a("seed", seed); a("input", input);
     a("variables", variables); a("results", results); a("errors", errors); a("failure", failure); a("custom_undo", custom_undo);
     a("signals", signals); a("runs", runs); a("frames", frames); a("undo", undo); a("settled", settled);
-    a("counters", counters); a("last_run", last_run); a("last_frame", last_frame); a("last_execution", last_execution);
+    a("counters", counters); a("ledger", ledger); a("last_run", last_run); a("last_frame", last_frame); a("last_execution", last_execution);
     a("rerun_of", rerun_of); a("checkpoints", checkpoints); a("rewinds", rewinds);
   }
 
   // Derived from the above, so neither stored nor compared.
   std::set<std::pair<Timestamp, RunId>> timers;  ///< next_timer() of every run that has one
+  std::set<RunId> held;                          ///< runs whose call waits for the budget
 
   /// When this instance next wants a Tick; kNever while it is held or has nothing due.
   Timestamp wake_at() const;

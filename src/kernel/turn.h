@@ -6,6 +6,7 @@
 //   lifecycle.cpp     a step's way from started to settled: attempts, calls, failures, hooks; frames that advance
 //   rewind.cpp        back to a place in the instance's past
 //   children.cpp      child instances: started, released, undone
+//   budget.cpp        what a call may use, and what becomes of one that may not
 //   compensation.cpp  an instance's end: completed, or cancelled and undone
 #pragma once
 
@@ -22,7 +23,8 @@ namespace mapflow::kernel {
 class Machine {
  public:
   Machine(const Program& program, State& state, Timestamp now, const DecideLimits& limits)
-      : program_(program), state_(state), now_(now), limits_(limits) {}
+      : program_(program), state_(state), now_(now), limits_(limits), used_before_(state.ledger.used),
+        reserved_before_(state.ledger.reserved) {}
 
   Commit decide(const Input& input);
 
@@ -77,11 +79,13 @@ class Machine {
   void on(const Rewind& rewind);
   void on(const Complete& complete);
   void on(const ChildEnded& ended);
+  void on(const ChildSpent& spent);
   void on(const Compensate&);
   void refuse(std::string_view what);
   void refuse(Error why);
   Result<RunId> living(const std::string& step) const;
   void leave_suspension();
+  void change_budget(const Limits& given);
   std::vector<RunId> parked_runs() const;
   void fire_timers();
   void attend_everything();
@@ -115,6 +119,23 @@ class Machine {
   void release_detached(const Run& run);
   void tell_released_children();
 
+  // --- budget.cpp ---
+  /// Whether a call can be paid for, and what would be set aside for it.
+  struct Funds {
+    enum class Answer : std::uint8_t { now, later, never } answer = Answer::now;
+    std::optional<Hold> hold;
+    std::string why;
+    bool suspend = false;
+  };
+  std::vector<Allowance> allowances() const;
+  Funds funds_for(const Run& run) const;
+  bool fund(RunId id, std::optional<Hold>& hold);
+  void over_budget(RunId id, Funds funds);
+  void wall_time_is_up();
+  void try_held(const Run& run);
+  bool wake_held();
+  void settle_use(RunId id, const Result<Reply>& outcome);
+
   // --- compensation.cpp ---
   void complete_instance();
   void end_unhappily(Error error, WorkflowState outcome);
@@ -127,6 +148,8 @@ class Machine {
   State& state_;
   Timestamp now_;
   const DecideLimits& limits_;
+  const Spending used_before_;    ///< by this decision
+  const Reserve reserved_before_;
   std::deque<Item> agenda_;
   Commit commit_;
   bool terminating_ = false;  ///< this decision ends the instance at once, and its children with it

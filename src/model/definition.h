@@ -52,6 +52,7 @@ struct Step {
   std::optional<Duration> total_timeout;  ///< of all attempts together
   std::optional<RetryPolicy> retry;
   OnError on_error = OnError::fail;
+  std::optional<StepBudget> budget;       ///< what one call uses at most
   std::string output_key;   ///< dotted variable that also gets the result; empty: none
   std::string checkpoint;   ///< name of the checkpoint made when the step has completed; empty: none
   Value metadata;
@@ -89,6 +90,8 @@ struct Definition {
   Value variables_schema;   ///< JSON Schema of the input, or null
   Value variables;          ///< defaults: an object, or null
   Budget budget;
+  std::optional<Concurrency> concurrency;
+  std::uint32_t priority = kUsualPriority;
   std::uint32_t max_depth = 32;
   Value metadata;
   std::vector<AgentConfig> agents;

@@ -1,5 +1,6 @@
 #include "model/message.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -30,6 +31,14 @@ std::optional<std::int64_t> read_retry_after(const Value* member) {
   return span->count();
 }
 
+/// What an agent says about its own use is advice: what is no number from 0 up counts as 0.
+double used(const Value& usage, std::string_view key) {
+  constexpr double kMost = 1e15;  // more than anybody uses, and sums stay well inside 64 bits
+  const Value* member = usage.find(key);
+  const double amount = member && member->is_number() ? member->as_double() : 0;
+  return std::isfinite(amount) && amount > 0 ? std::min(amount, kMost) : 0;
+}
+
 }  // namespace
 
 std::string_view to_string(Priority priority) { return kPriorityNames[static_cast<std::size_t>(priority)]; }
@@ -56,6 +65,13 @@ Value to_value(const Envelope& envelope) {
   set_unless_empty(out, "traceparent", envelope.traceparent);
   out.set("callback", object({{"token", envelope.idempotency_key}}));
   return out;
+}
+
+std::optional<Usage> usage_in(const Value& result) {
+  const Value* const usage = result.find("usage");
+  if (!usage || !usage->is_object()) return std::nullopt;
+  return Usage{static_cast<std::uint64_t>(used(*usage, "input_tokens")), static_cast<std::uint64_t>(used(*usage, "output_tokens")),
+               used(*usage, "cost_usd")};
 }
 
 std::optional<Error> error_from_reply(const Value& body) {

@@ -49,6 +49,10 @@ struct Reply {
   bool pending = false;  ///< no answer yet: it will come by the call's token, its idempotency key
 };
 
+/// What a result says was used for it: its top-level `usage: {input_tokens, output_tokens, cost_usd}`; nullopt without one.
+/// A member that is no number from 0 up counts as 0.
+std::optional<Usage> usage_in(const Value& result);
+
 /// Reads an agent's `{"error": {code, message, retryable, retry_after, details}}`; nullopt when `body` is not one.
 std::optional<Error> error_from_reply(const Value& body);
 

@@ -11,6 +11,7 @@ namespace {
 constexpr std::array<std::string_view, 5> kRetryNames{"none", "immediate", "linear", "exponential", "custom"};
 constexpr std::array<std::string_view, 5> kCompensationNames{"none", "backward", "forward", "parallel", "custom"};
 constexpr std::array<std::string_view, 4> kOnErrorNames{"fail", "continue", "suspend", "handle"};
+constexpr std::array<std::string_view, 3> kOnConflictNames{"queue", "reject", "replace"};
 
 template <class Enum, std::size_t N>
 std::optional<Enum> parse(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -51,6 +52,7 @@ Duration retry_delay(const RetryPolicy& policy, const Error& error, std::uint32_
 std::string_view to_string(RetryStrategy strategy) { return kRetryNames[static_cast<std::size_t>(strategy)]; }
 std::string_view to_string(CompensationStrategy strategy) { return kCompensationNames[static_cast<std::size_t>(strategy)]; }
 std::string_view to_string(OnError policy) { return kOnErrorNames[static_cast<std::size_t>(policy)]; }
+std::string_view to_string(OnConflict policy) { return kOnConflictNames[static_cast<std::size_t>(policy)]; }
 std::optional<RetryStrategy> parse_retry_strategy(std::string_view name) { return parse<RetryStrategy>(kRetryNames, name); }
 std::optional<CompensationStrategy> parse_compensation_strategy(std::string_view name) {
   return parse<CompensationStrategy>(kCompensationNames, name);

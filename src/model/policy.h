@@ -53,6 +53,37 @@ struct Budget {
   bool operator==(const Budget&) const = default;
 };
 
+/// What one call of a step uses at most, as its author says: what is reserved for it.
+struct StepBudget {
+  std::optional<std::uint64_t> tokens;
+  std::optional<double> cost_usd;
+
+  bool operator==(const StepBudget&) const = default;
+};
+
+/// What happens to a start that finds no place.
+enum class OnConflict : std::uint8_t {
+  queue,    ///< it waits for its turn
+  reject,   ///< it is refused
+  replace,  ///< the oldest instances in its way are cancelled; it starts when they have ended
+};
+
+/// How many instances of a workflow run at once.
+struct Concurrency {
+  std::optional<std::uint32_t> max_running;
+  std::string key;                     ///< an expression over the variables at the start; empty: none
+  std::uint32_t limit = 1;             ///< with a key: instances with the same value of it
+  OnConflict on_conflict = OnConflict::queue;
+  std::uint32_t max_waiting = 10'000;  ///< further starts are refused
+
+  bool operator==(const Concurrency&) const = default;
+};
+
+/// Of 0 … 9: how urgent a workflow's instances are that wait for their turn.
+inline constexpr std::uint32_t kUsualPriority = 5;
+inline constexpr std::uint32_t kHighestPriority = 9;
+
+std::string_view to_string(OnConflict policy);
 std::string_view to_string(RetryStrategy strategy);
 std::string_view to_string(CompensationStrategy strategy);
 std::string_view to_string(OnError policy);

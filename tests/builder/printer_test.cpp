@@ -56,6 +56,30 @@ TEST_CASE("the canonical document") {
         R"({"named":[{"id":"wait_4","type":"wait","duration":"1s"},{"id":"wait_5","type":"wait","duration":"2s"}]}]}]})");
 }
 
+TEST_CASE("limits and budgets are read, printed and read back") {
+  const Definition once = test::read_sound(R"(
+id: flow
+priority: 9
+concurrency: { max_running: 3, key: "{{ customer.id }}", limit: 2, on_conflict: replace, max_waiting: 50 }
+budget: { tokens: 5, cost_usd: 0.25, steps: 7, wall_time: 1h, on_exceeded: suspend }
+variables: { customer: { id: 1 } }
+steps:
+  - { id: a, type: message, destination: x, budget: { tokens: 4, cost_usd: 0.5 } }
+)");
+  REQUIRE(once.concurrency);
+  CHECK(*once.concurrency == Concurrency{3, "customer.id", 2, OnConflict::replace, 50});
+  CHECK(once.priority == 9);
+  CHECK(once.steps.front().budget == StepBudget{4, 0.5});
+  const Value document = to_document(once);
+  CHECK(to_json(*document.find("concurrency")) == R"({"max_running":3,"key":"customer.id","limit":2,"on_conflict":"replace","max_waiting":50})");
+  const Definition again = reread(document);
+  CHECK(again.concurrency == once.concurrency);
+  CHECK(again.priority == 9);
+  CHECK(again.budget == once.budget);
+  CHECK(again.steps.front().budget == once.steps.front().budget);
+  CHECK(content_hash(again) == content_hash(once));
+}
+
 TEST_CASE("a document read back is the same definition, by value and through text") {
   const Definition once = test::read_sound(kText);
   CHECK(same(once, reread(to_document(once))));
