@@ -129,7 +129,7 @@ bool Cluster::set_up() {
   }
   watched_ = make_watched_store(memory_, *watcher_);
   node_plan_ = std::make_unique<NodePlan>(NodePlan{world_, *watcher_, generated_.scenario.script, *kinds_, generated_.scenario.definition,
-                                                   {has(Fault::late_reply), has(Fault::busy_workers)}, std::chrono::seconds(3),
+                                                   {has(Fault::late_reply), has(Fault::busy_workers)}, generated_.limited, std::chrono::seconds(3),
                                                    shard_options(), has(Fault::skew), plan_.sabotage,
                                                    [this] { return reach_store(); }, {}});
   if (plan_.verbose) node_plan_->say = [this](const std::string& line) { say(line); };
@@ -190,7 +190,9 @@ Node* Cluster::choose_node() {
 void Cluster::act() {
   perhaps_a_fault();
   if (!world_.step()) return watcher_->problem("nothing is left to happen");
-  const Duration limit = generated_.expected.longest + kSlack + (storm_ends_ - began_) + std::chrono::seconds(30);
+  // One after the other, when they take turns.
+  const auto in_line = static_cast<std::int64_t>(generated_.limited ? clients_.size() : 1);
+  const Duration limit = in_line * (generated_.expected.longest + kSlack) + (storm_ends_ - began_) + std::chrono::seconds(30);
   if (world_.now() - began_ < limit && world_.actions() < kMostActions) return;
   for (const auto& client : clients_) {
     const Witnessed* known = watcher_->instance(client->id());

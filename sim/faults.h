@@ -43,6 +43,8 @@ enum class Sabotage : std::uint8_t {
   stale_epoch,    ///< a commit under a lease that was lost is let through
   lost_command,   ///< the inbox is emptied even if the commit fails that carries the commands out
   early_cut,      ///< the log loses one entry too many
+  open_gates,     ///< agents' limits are not kept
+  scattered_turns,  ///< the instances of a workflow with turns are spread over the partitions
   double_write,   ///< now and then a commit is written twice, so that its results are applied twice
 };
 /// By name, as above. Errors: invalid_input.

@@ -24,6 +24,32 @@ void Known::forget(std::string_view name) {
     std::erase_if(*names, [&](const std::string& each) { return each.starts_with(name) && !each.starts_with("results"); });
 }
 
+namespace {
+
+bool may_be_delayed(const Definition& definition) {
+  bool timeless = !definition.timeout;
+  for_each_step(definition, [&](const Step& step, const std::string&) {
+    timeless = timeless && !step.timeout && !step.total_timeout;
+  });
+  return timeless;
+}
+
+/// Adds limits that delay, and change nothing else: a budget that is never used up, turns, and (people.cpp) those of agents.
+void limit(Generated& out, Chance chance) {
+  Definition& definition = out.scenario.definition;
+  out.limited = may_be_delayed(definition) && chance.percent(70);
+  if (!out.limited) return;
+  if (chance.percent(50)) definition.budget.tokens = 1'000'000;
+  if (chance.percent(30)) definition.budget.cost_usd = 1000;
+  if (chance.percent(40)) {
+    definition.concurrency.emplace();
+    if (chance.percent(70)) definition.concurrency->max_running = static_cast<std::uint32_t>(chance.between(1, 2));
+    else definition.concurrency->key = "label";
+  }
+}
+
+}  // namespace
+
 Generated generate(std::uint64_t seed, const Taste& taste) {
   for (std::uint64_t attempt = 0;; ++attempt) {
     const unsigned steps = attempt < 40 ? taste.most_steps : 3;
@@ -31,7 +57,9 @@ Generated generate(std::uint64_t seed, const Taste& taste) {
     out.scenario = Maker(mix(seed, attempt), steps).make();
     out.scenario.seed = seed;
     out.expected = foresee(out.scenario, taste.for_cancel);
-    if (out.expected.ambiguous.empty() && out.expected.longest <= taste.longest) return out;
+    if (!out.expected.ambiguous.empty() || out.expected.longest > taste.longest) continue;
+    limit(out, Chance(mix(seed, "limits")));
+    return out;
   }
 }
 

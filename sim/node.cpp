@@ -26,7 +26,7 @@ void Node::boot() {
   if (!program) return plan_.watcher.problem("the definition does not compile: " + program.error().to_string());
   program_ = *std::move(program);
 
-  const Surroundings around{world, plan_.watcher, plan_.script, plan_.manners, gone_};
+  const Surroundings around{world, plan_.watcher, plan_.script, plan_.manners, gone_, plan_.limited};
   engine::MemberContext context;
   context.node = name_;
   context.ttl = plan_.ttl;
@@ -40,10 +40,11 @@ void Node::boot() {
   context.random = std::make_shared<WorldRandom>(world.chance().fork(fmt::format("{} {}", name_, lives_)));
   context.store = store_;
   context.programs = programs_;
-  context.dispatch = {make_handlers(around), std::make_shared<engine::AgentPool>(make_agents(around), configured_agents(), engine::AgentContext{}),
+  context.dispatch = {make_handlers(around), std::make_shared<engine::AgentPool>(make_agents(around), configured_agents(plan_.limited), engine::AgentContext{}),
                       make_workers(around), std::make_shared<engine::Secrets>()};
   if (plan_.say) context.log = [this](std::string_view, std::string_view line) { say(std::string(line)); };
   context.options = plan_.options;
+  if (plan_.sabotage == Sabotage::open_gates) context.dispatch.gates = make_open_gates();
   member_ = std::make_unique<engine::Member>(std::move(context));
   say("up");
   start();
@@ -91,10 +92,16 @@ void Node::leave(std::function<void()> left) {
   });
 }
 
+persistence::Partition Node::home(const std::string& id) const {
+  const std::uint32_t shared = store_->shared_partitions();
+  if (plan_.sabotage == Sabotage::scattered_turns) return engine::shared_partition_of(id, shared);
+  return engine::start_partition_of(plan_.definition, id, shared);
+}
+
 // --- requests -----------------------------------------------------------------------------------------------------
 
 void Node::ask(const std::string& id, Demand demand, Told told) {
-  const auto partition = engine::shared_partition_of(id, store_->shared_partitions());
+  const auto partition = home(id);
   engine::Request request{partition, id, demand, {}};
   request.answer = [this, gone = gone_, id, demand = std::move(demand), told = std::move(told)](Result<Value> value) mutable {
     const bool elsewhere = !value && (value.error().is(engine::reroute::not_owner) || value.error().is(engine::reroute::elsewhere) ||
@@ -113,7 +120,7 @@ void Node::ask_store(const std::string& id, const Demand& demand, const Error& r
   if (!row && !row.error().is(code::not_found)) return told(fail(row.error()), false);
   if (row && row->finished) return told(engine::ask_finished(*row, demand, *programs_, clock_->now()), false);
   if (refused.is(code::not_found)) return told(fail(refused), false);
-  const auto posted = store_->post(engine::shared_partition_of(id, store_->shared_partitions()),
+  const auto posted = store_->post(home(id),
                                    engine::encode_command(id, demand, *store_));
   if (!posted) return told(fail(posted.error()), false);
   told(Value(), true);

@@ -23,6 +23,7 @@ struct NodePlan {
   const kernel::KindRegistry& kinds;
   Definition definition;
   Manners manners;
+  bool limited = false;  ///< agents have limits
   Duration ttl = std::chrono::seconds(3);
   engine::ShardOptions options;
   bool skewed = false;
@@ -56,6 +57,7 @@ class Node {
 
  private:
   void start();
+  persistence::Partition home(const std::string& id) const;
   void ask_store(const std::string& id, const engine::Demand& demand, const Error& refused, Told told);
   void say(const std::string& line) const { if (plan_.say) plan_.say(name_ + ": " + line); }
 

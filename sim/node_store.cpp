@@ -121,6 +121,8 @@ class NetworkStore final : public NodeStore, public std::enable_shared_from_this
           inner_->commit(std::move(again), [](Result<LogPosition>) {});
         }
         return false;
+      case Sabotage::open_gates:
+      case Sabotage::scattered_turns:
       case Sabotage::early_done:
       case Sabotage::none: return false;
     }

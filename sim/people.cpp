@@ -14,12 +14,18 @@ Duration time_taken(const Surroundings& around) {
   return Duration(chance.between(10, 20'000));
 }
 
+constexpr std::size_t kAtOnce = 2;
+constexpr double kPerSecond = 20;
+constexpr std::size_t kBurst = 3;
+
 class ScriptedAgent final : public engine::Agent {
  public:
-  explicit ScriptedAgent(const Surroundings& around) : around_(around), calls_(std::make_shared<Open>()) {}
+  ScriptedAgent(const Surroundings& around, std::string name)
+      : around_(around), name_(std::move(name)), calls_(std::make_shared<Open>()) {}
 
   void call(Envelope envelope, engine::AgentDone done) override {
     around_.watcher.called(envelope);
+    if (around_.limited) check_limits();
     const Answer answer = around_.script.answer(envelope.step, envelope.path, envelope.attempt, envelope.data);
     const std::string id = envelope.id;
     calls_->insert_or_assign(id, std::move(done));
@@ -34,6 +40,21 @@ class ScriptedAgent final : public engine::Agent {
  private:
   using Open = std::map<std::string, engine::AgentDone>;
 
+  /// A call that the gate let go reaches us a little later, and a node that stood still sends all such at once: their number
+  /// is bounded by what may be under way.
+  void check_limits() {
+    if (name_ == "alpha" && calls_->size() >= kAtOnce)
+      around_.watcher.problem("agent alpha is called while " + std::to_string(calls_->size()) + " calls are under way");
+    if (name_ != "beta") return;
+    const Timestamp now = around_.world.now();
+    called_.push_back(now);
+    for (std::size_t since = 0; since < called_.size(); ++since) {
+      const double seconds = static_cast<double>((now - called_[since]).count()) / 1e6;
+      if (static_cast<double>(called_.size() - since) > kSlack * kBurst + kPerSecond * seconds)
+        return around_.watcher.problem("agent beta is called faster than it may be");
+    }
+  }
+
   void answer_later(std::string id, Result<Reply> reply) {
     around_.world.after(time_taken(around_), [calls = calls_, gone = around_.gone, id = std::move(id), reply = std::move(reply)]() mutable {
       if (*gone) return;
@@ -42,15 +63,19 @@ class ScriptedAgent final : public engine::Agent {
     });
   }
 
+  static constexpr double kSlack = 2;
+
   const Surroundings around_;
+  const std::string name_;
   const std::shared_ptr<Open> calls_;  ///< by envelope id
+  std::vector<Timestamp> called_;
 };
 
 class ScriptedAgents final : public engine::AgentFactory {
  public:
   explicit ScriptedAgents(const Surroundings& around) : around_(around) {}
-  Result<std::unique_ptr<engine::Agent>> make(const AgentConfig&, const engine::AgentContext&) override {
-    return std::make_unique<ScriptedAgent>(around_);
+  Result<std::unique_ptr<engine::Agent>> make(const AgentConfig& config, const engine::AgentContext&) override {
+    return std::make_unique<ScriptedAgent>(around_, config.name);
   }
   std::vector<std::string> transports() const override { return {"scripted"}; }
 
@@ -92,15 +117,34 @@ std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& ar
   return table;
 }
 
-std::vector<AgentConfig> configured_agents() {
+std::vector<AgentConfig> configured_agents(bool limited) {
   std::vector<AgentConfig> agents;
   for (const char* name : {"alpha", "beta", "gamma"}) {
     AgentConfig config;
     config.name = name;
     config.transport = "scripted";
+    if (limited && config.name == "alpha") config.limits = object({{"max_concurrent", kAtOnce}});
+    if (limited && config.name == "beta") config.limits = object({{"rate_limit", object({{"rate", kPerSecond}, {"burst", kBurst}})}});
     agents.push_back(std::move(config));
   }
   return agents;
+}
+
+namespace {
+
+class OpenGate final : public engine::AgentGate {
+ public:
+  Entry enter(Priority, Later) override { return {1, Status{}}; }
+  void leave(engine::Ticket) override {}
+  void judge(engine::Ticket, engine::Verdict) override {}
+  void end(engine::Ticket) override {}
+  bool at_rest() const override { return true; }
+};
+
+}  // namespace
+
+std::shared_ptr<engine::Gatekeeper> make_open_gates() {
+  return std::make_shared<engine::Gatekeeper>([](const engine::GateName&, const AgentLimits&) { return std::make_shared<OpenGate>(); });
 }
 
 }  // namespace mapflow::sim

@@ -5,6 +5,7 @@
 
 #include "engine/agent.h"
 #include "engine/handler.h"
+#include "engine/limits/gatekeeper.h"
 #include "engine/worker_pool.h"
 #include "sim/script.h"
 #include "sim/watcher.h"
@@ -25,12 +26,15 @@ struct Surroundings {
   const Script& script;
   Manners manners;
   std::shared_ptr<bool> gone;
+  bool limited = false;  ///< agents must not see more than their limits allow
 };
 
 std::shared_ptr<engine::AgentFactory> make_agents(const Surroundings& around);
 std::shared_ptr<engine::Workers> make_workers(const Surroundings& around);
 std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& around);
-/// The agents that every definition may use.
-std::vector<AgentConfig> configured_agents();
+/// The agents that every definition may use. Limited: two at once for alpha, bursts of three for beta.
+std::vector<AgentConfig> configured_agents(bool limited);
+/// Gates that let everybody through, limits or not.
+std::shared_ptr<engine::Gatekeeper> make_open_gates();
 
 }  // namespace mapflow::sim

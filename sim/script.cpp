@@ -29,7 +29,7 @@ Value result(Role::Shape shape, Chance& chance, std::int64_t seen) {
     }
     case Role::Shape::object: break;
   }
-  return object({{"n", number}, {"seen", seen}});
+  return object({{"n", number}, {"seen", seen}, {"usage", object({{"input_tokens", number}, {"cost_usd", 0.001}})}});
 }
 
 }  // namespace

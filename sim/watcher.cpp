@@ -61,9 +61,25 @@ bool Watcher::take_log(PartitionBooks& books, const std::string& bytes, LogPosit
   if (!read && problems_.empty()) problem("a log entry does not read back: " + read.error().to_string());
   if (!read) return false;
   books.log.push_back(entry);
+  check_turns();
   if (changed)
     for (const auto& [id, seq] : entry.last_seq) changed(id, instances_[id].audit.state());
   return problems_.empty();
+}
+
+/// No more instances run than may, whoever runs them.
+void Watcher::check_turns() {
+  const std::optional<Concurrency>& rules = program_->definition().concurrency;
+  if (!rules) return;
+  std::size_t running = 0;
+  std::map<std::string, std::size_t> by_key;
+  for (const auto& [id, known] : instances_) {
+    const kernel::State& state = known.audit.state();
+    if (state.seq == 0 || state.state == WorkflowState::pending || is_terminal(state.state) || !state.parent_id.empty()) continue;
+    ++running;
+    if (++by_key[state.turn_key] > rules->limit && !rules->key.empty()) problem("more instances of one key run than may: " + id);
+  }
+  if (rules->max_running && running > *rules->max_running) problem(fmt::format("{} instances run, and {} may", running, *rules->max_running));
 }
 
 bool Watcher::take_records(const std::string& id, std::uint64_t first_seq, std::uint64_t count, std::string_view records) {

@@ -73,6 +73,7 @@ class Watcher {
   bool take_records(const std::string& id, std::uint64_t first_seq, std::uint64_t count, std::string_view records);
   void take_row(const persistence::InstanceRow& row);
   void cut_log(PartitionBooks& books, persistence::LogPosition before);
+  void check_turns();
 
   const engine::ProgramPtr program_;
   std::map<std::string, Witnessed> instances_;

@@ -52,6 +52,7 @@ struct EngineOptions {
   unsigned shards = 0;                               ///< 0: one per core
   unsigned workers = 0;                              ///< threads for handlers; 0: twice the cores, at least 4
   std::size_t payload_bytes = 1u << 20;              ///< largest message, reply, input or signal
+  std::size_t max_instances = 1'000'000;             ///< unfinished ones, spread over the shards; beyond it, start is refused
   Duration lease = std::chrono::seconds(5);
   /// True: lease only partitions made for this process (`mapflow run`); false: share the store's partitions.
   bool private_partition = false;

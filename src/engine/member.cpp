@@ -55,6 +55,10 @@ void Member::stop(std::move_only_function<void()> done) {
   });
 }
 
+Partition start_partition_of(const Definition& workflow, std::string_view instance, std::uint32_t shared_partitions) {
+  return shared_partition_of(workflow.concurrency ? std::string_view(workflow.id) : instance, shared_partitions);
+}
+
 Partition shared_partition_of(std::string_view instance, std::uint32_t shared_partitions) {
   // FNV-1a: part of what a store means, so it never changes.
   std::uint64_t hash = 14695981039346656037u;

@@ -51,5 +51,8 @@ class Member {
 
 /// The shared partition of an instance that has no other.
 persistence::Partition shared_partition_of(std::string_view instance, std::uint32_t shared_partitions);
+/// The shared partition that a new instance of the workflow is started in. Those of a workflow with `concurrency` are all in
+/// one, so that whoever runs it knows them all.
+persistence::Partition start_partition_of(const Definition& workflow, std::string_view instance, std::uint32_t shared_partitions);
 
 }  // namespace mapflow::engine

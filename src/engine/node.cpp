@@ -118,6 +118,7 @@ Status Node::start_threads() {
   context.events = events_;
   context.log = options_.log;
   context.options.payload_bytes = options_.payload_bytes;
+  context.options.max_instances = std::max<std::size_t>(1, options_.max_instances / shards);
   context.options.rows_at_once = options_.private_partition;
   const AgentContext agents{{}, options_.payload_bytes, options_.log};
   const unsigned workers = options_.workers > 0 ? options_.workers : std::max(4u, 2 * cores);
@@ -159,7 +160,9 @@ void Node::start(StartDemand demand, std::function<void(Result<Started>)> answer
   if (!demand.id_given) demand.start.id = make_instance_id(clock_->now(), *random_);
   const std::string id = demand.start.id;
   demand.library = programs_->library(*demand.program);
-  const persistence::Partition partition = home(id);
+  const persistence::Partition partition = options_.private_partition
+                                               ? own_
+                                               : start_partition_of(demand.program->definition(), id, store_->shared_partitions());
   ask(std::make_shared<Errand>(Errand{id, std::move(demand),
                                       [id, answered = std::move(answered)](Result<Value> existed) {
                                         if (!existed) return answered(fail(std::move(existed).error()));

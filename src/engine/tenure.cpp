@@ -59,8 +59,10 @@ void Tenure::take_up(RecoveredPartition recovered) {
     if (!instance.has_row || instance.listed != instance.state.state) want_row(instance, false);
     inputs_.push_back({instance.ref, kernel::Recover{}});
     enroll_child(instance);
+    enroll_turn(instance);
   }
   settle_recovered_children();
+  for (const std::string& workflow : turns_.workflows()) give_turns(workflow);
 }
 
 Tenure::~Tenure() {
@@ -182,10 +184,12 @@ void Tenure::take_records(Instance& instance, const kernel::Commit& commit) {
 void Tenure::follow_state(Instance& instance) {
   const kernel::State& state = instance.state;
   parts_.timers.set(instance, is_terminal(state.state) ? kNever : state.wake_at());
-  if (is_terminal(state.state))
+  if (is_terminal(state.state)) {
     want_row(instance, true);
-  else if (state.state != instance.listed)
+    end_turn(instance);
+  } else if (state.state != instance.listed) {
     want_row(instance, false);
+  }
   if (instance.records.size() > std::max(parts_.options.checkpoint_instance_bytes, 2 * instance.snapshot_bytes))
     want_row(instance, true);
   if (watchers_.empty() || !at_rest(state.state)) return;

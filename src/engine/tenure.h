@@ -35,6 +35,7 @@
 #include "engine/random.h"
 #include "engine/recovery.h"
 #include "engine/timer_queue.h"
+#include "engine/turns.h"
 #include "kernel/machine.h"
 #include "persistence/store.h"
 
@@ -154,6 +155,12 @@ class Tenure {
   void look_up_allowances(std::string_view parent_id);
   void charge_parent(Instance& instance, const kernel::Spending& used, const kernel::Reserve& reserved);
 
+  // --- turns (tenure_turns.cpp) ---
+  Status take_turn(const std::string& id, const kernel::Program& program, kernel::Start& start);
+  void enroll_turn(const Instance& instance);
+  void end_turn(const Instance& instance);
+  void give_turns(const std::string& workflow);
+
   // --- deciding (tenure.cpp) ---
   void decide_inputs();
   std::optional<Error> decide(Instance& instance, const kernel::Input& input);
@@ -182,6 +189,7 @@ class Tenure {
   std::unordered_map<std::string_view, InstanceRef> by_id_;
   std::unordered_map<std::string, std::vector<InstanceRef>> children_;  ///< alive, by the parent's id
   std::deque<ChildErrand> child_errands_;
+  Turns turns_;
   std::map<std::string, Error, std::less<>> unreadable_;
   std::unordered_map<std::string, std::vector<Answer>> watchers_;
   std::set<std::string, std::less<>> definitions_;  ///< hashes that the store has

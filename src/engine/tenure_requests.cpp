@@ -123,7 +123,10 @@ Result<Value> Tenure::ask_over(const persistence::InstanceRow& row, const Demand
   MAPFLOW_ASSIGN(Instance* const instance, revive(row));
   const auto input = input_for(*instance, demand);
   std::optional<Error> refused = input ? decide(*instance, *input) : std::optional(input.error());
-  if (!refused) return Value();
+  if (!refused) {
+    enroll_turn(*instance);  // whoever comes back goes on at once, be there a place or not
+    return Value();
+  }
   remove(*instance);  // it stays over
   return fail(*std::move(refused));
 }
@@ -138,13 +141,17 @@ Result<Value> Tenure::start(const std::string& id, StartDemand& demand) {
     full.retry_after_us = Duration(std::chrono::seconds(1)).count();
     return fail(std::move(full));
   }
+  MAPFLOW_TRY(take_turn(id, *demand.program, demand.start));
   keep_definition(*demand.program);
   for (const ProgramPtr& program : demand.library) {
     keep_definition(*program);
     demand.start.library.set(program->definition().id, program->hash());
   }
   MAPFLOW_ASSIGN(Instance* const instance, create(id, demand.program, std::move(demand.start)));
-  if (parts_.options.rows_at_once || demand.id_given) want_row(*instance, true);
+  enroll_turn(*instance);
+  // It is looked up in the partition that its id says, and found elsewhere only by its row.
+  const bool elsewhere = instance->program->definition().concurrency.has_value();
+  if (parts_.options.rows_at_once || demand.id_given || elsewhere) want_row(*instance, true);
   return Value(false);
 }
 

@@ -53,7 +53,9 @@ class Describer {
   }
 
   void operator()(const StateChanged& record) {
-    type(record.to == WorkflowState::running ? "workflow.resumed" : "workflow." + std::string(to_string(record.to)));
+    const bool begins = before_.state == WorkflowState::pending;
+    if (record.to != WorkflowState::running) type("workflow." + std::string(to_string(record.to)));
+    else type(begins ? "workflow.admitted" : "workflow.resumed");
     if (!record.reason.empty()) put("reason", record.reason);
     put_error(record.error);
   }

@@ -32,7 +32,11 @@ struct Start {
   std::uint32_t depth = 0;
   Value library;                ///< content hash by workflow id
   std::string rerun_of;
+  bool queued = false;          ///< it is accepted, and begins with Admit
+  std::string turn_key;         ///< Program::turn_key
 };
+/// The turn of a queued instance has come.
+struct Admit {};
 /// The outcome of a call. Ignored unless the call is still waited for.
 struct CallDone {
   RunId run;
@@ -97,7 +101,7 @@ struct ChildEnded {
 /// The parent of this completed instance is being undone: undo what its steps did. Of no effect in any other state.
 struct Compensate {};
 
-using Input = std::variant<Start, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update,
+using Input = std::variant<Start, Admit, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update,
                            MakeCheckpoint, Rewind, Complete, ChildEnded, ChildSpent, Compensate>;
 
 // --- effects ------------------------------------------------------------------------------------------------------

@@ -68,12 +68,18 @@ void Machine::on(const Start& start) {
   started.tags = definition.tags;
   started.tags.insert(started.tags.end(), start.tags.begin(), start.tags.end());
   started.input = start.input;
-  started.variables = definition.variables.is_null() ? Value(Object{}) : definition.variables;
-  if (start.input.is_object())
-    for (const auto& [name, value] : start.input.as_object()) started.variables.set(name, value);
+  started.variables = program_.first_variables(start.input);
+  started.queued = start.queued;
+  started.turn_key = start.turn_key;
   started.seed = start.seed;
   if (definition.timeout) started.deadline = saturating_add(now_, *definition.timeout);
   emit(std::move(started));
+  if (!start.queued) open_frame(kNoRun, program_.main(), FrameRole::main, 0, Value());
+}
+
+void Machine::on(const Admit&) {
+  if (state_.state != WorkflowState::pending) return;
+  emit(StateChanged{WorkflowState::running, "its turn has come", std::nullopt});
   open_frame(kNoRun, program_.main(), FrameRole::main, 0, Value());
 }
 

@@ -5,6 +5,7 @@
 
 #include "jinja/workflow.h"
 #include "kernel/step_kind.h"
+#include "value/json.h"
 
 namespace mapflow::kernel {
 
@@ -43,6 +44,11 @@ class Compiler {
     const Definition& source = program_->definition_;
     if (!source.variables_schema.is_null()) {
       MAPFLOW_ASSIGN(program_->input_, Schema::compile(source.variables_schema));
+    }
+    if (source.concurrency && !source.concurrency->key.empty()) {
+      std::size_t skipped = 0;
+      MAPFLOW_ASSIGN(program_->turn_key_, environment_.compile_expression(jinja::bare_expression(source.concurrency->key, skipped),
+                                                                          source.place("concurrency.key")));
     }
     MAPFLOW_ASSIGN(program_->main_, block(source.steps, nullptr));
     if (source.compensation_strategy == CompensationStrategy::custom && !source.compensation_steps.empty()) {
@@ -109,6 +115,19 @@ Status Program::check_input(const Value& given) const {
   const auto found = input_->check(given.is_null() ? Value(Object()) : given);
   if (found.empty()) return {};
   return fail(schema_error("the input", found));
+}
+
+Value Program::first_variables(const Value& given) const {
+  Value variables = definition_.variables.is_null() ? Value(Object{}) : definition_.variables;
+  if (given.is_object())
+    for (const auto& [name, value] : given.as_object()) variables.set(name, value);
+  return variables;
+}
+
+Result<std::string> Program::turn_key(const Value& given) const {
+  if (!turn_key_) return std::string();
+  MAPFLOW_ASSIGN(const Value key, turn_key_->evaluate(jinja::ValueScope(first_variables(given))));
+  return key.is_text() ? std::string(key.as_text()) : to_canonical_json(key);
 }
 
 Result<std::shared_ptr<const Program>> compile(Definition definition, std::string hash, const KindRegistry& kinds,

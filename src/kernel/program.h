@@ -54,6 +54,10 @@ class Program {
   std::size_t block_count() const { return blocks_.size(); }
   /// Whether `given` may start an instance. Errors: invalid_input, naming everything that does not fit.
   Status check_input(const Value& given) const;
+  /// What an instance's variables are at its start: the definition's, with the input laid over them.
+  Value first_variables(const Value& given) const;
+  /// The value of `concurrency.key` for that input; empty without one. Errors: those of the expression.
+  Result<std::string> turn_key(const Value& given) const;
   BlockIndex main() const { return main_; }
   /// `secrets` as templates see it: the opaque token of every secret that the definition names.
   const Value& secrets() const { return secrets_; }
@@ -68,6 +72,7 @@ class Program {
   Value secrets_;
   std::vector<StepNode> nodes_;
   std::vector<BlockNode> blocks_;
+  std::optional<jinja::Template> turn_key_;
   std::optional<Schema> input_;  ///< the definition's variables_schema
   BlockIndex main_, compensation_ = kNoBlock;
   bool watches_ = false;

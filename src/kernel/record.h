@@ -71,12 +71,14 @@ struct InstanceStarted {
   std::vector<std::string> tags;
   std::uint64_t seed = 0;      ///< where this instance's chance comes from
   Timestamp deadline = kNever; ///< of the whole workflow
+  bool queued = false;         ///< it waits for its turn first
+  std::string turn_key;        ///< the value of the workflow's `concurrency.key`
   template <class A> void fields(A& a) {
     a("id", id); a("workflow", workflow); a("version", version); a("definition", definition);
     a("correlation_id", correlation_id); a("parent_id", parent_id); a("parent_run", parent_run);
     a("parent_attempt", parent_attempt); a("on_parent_close", on_parent_close); a("depth", depth); a("library", library);
     a("input", input); a("variables", variables);
-    a("rerun_of", rerun_of); a("tags", tags); a("seed", seed); a("deadline", deadline);
+    a("rerun_of", rerun_of); a("tags", tags); a("seed", seed); a("deadline", deadline); a("queued", queued); a("turn_key", turn_key);
   }
 };
 

@@ -145,6 +145,11 @@ State taken_back(State present, const Rewound& record, Timestamp at) {
   back.reason = "rewound to " + record.to;
   back.changed = at;
   back.signals = std::move(present.signals);
+  back.ledger = std::move(present.ledger);
+  if (present.state != WorkflowState::running) {  // since then it stood still
+    back.ledger.idle_us += (at - present.changed).count();
+    back.ledger.set_wall_end(back.started);
+  }
   back.released = std::move(present.released);
   back.counters.retries = present.counters.retries;
   back.counters.calls = present.counters.calls;

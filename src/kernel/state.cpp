@@ -107,12 +107,14 @@ class Applier {
     state_.started = state_.changed = at_;
     state_.ledger.limits = limits_of(program_.definition().budget);
     state_.ledger.set_wall_end(at_);
-    state_.state = WorkflowState::running;
+    state_.turn_key = record.turn_key;
+    state_.state = record.queued ? WorkflowState::pending : WorkflowState::running;
   }
 
   void operator()(const StateChanged& record) {
     ensure(may_follow(state_.state, record.to), "a workflow's state changes as the table says");
-    if (state_.state == WorkflowState::paused && record.to == WorkflowState::running)
+    const bool stood = state_.state == WorkflowState::paused || state_.state == WorkflowState::pending;
+    if (stood && record.to == WorkflowState::running)
       state_.deadline = saturating_add(state_.deadline, at_ - state_.changed);
     if (record.to == WorkflowState::running) {
       state_.ledger.idle_us += (at_ - state_.changed).count();

@@ -177,6 +177,7 @@ struct State {
   WorkflowState state = WorkflowState::pending;
   WorkflowState outcome = WorkflowState::failed;  ///< while compensating: the end when nothing had to be undone
   std::string reason;                 ///< of the last change of state
+  std::string turn_key;               ///< the value of the workflow's `concurrency.key`
   Timestamp started{};
   Timestamp changed{};                ///< last change of state
   Timestamp deadline = kNever;
@@ -204,7 +205,7 @@ struct State {
     a("seq", seq); a("id", id); a("workflow", workflow); a("version", version); a("definition", definition);
     a("correlation_id", correlation_id); a("parent_id", parent_id); a("parent_run", parent_run);
     a("parent_attempt", parent_attempt); a("on_parent_close", on_parent_close); a("depth", depth); a("library", library);
-    a("outcome", outcome); a("released", released); a("tags", tags); a("state", state); a("reason", reason);
+    a("outcome", outcome); a("released", released); a("tags", tags); a("state", state); a("reason", reason); a("turn_key", turn_key);
     a("started", started); a("changed", changed); a("deadline", deadline); a("seed", seed); a("input", input);
     a("variables", variables); a("results", results); a("errors", errors); a("failure", failure); a("custom_undo", custom_undo);
     a("signals", signals); a("runs", runs); a("frames", frames); a("undo", undo); a("settled", settled);

@@ -63,6 +63,7 @@ class Machine {
 
   // --- inputs (machine.cpp) ---
   void on(const Start& start);
+  void on(const Admit&);
   void on(const CallDone& done);
   void on(const Tick&);
   void on(const Recover&);

@@ -275,7 +275,7 @@ TEST_CASE("snapshots and chunks read back, and damage shows") {
   REQUIRE(read);
   CHECK(read->state.id == "i");
   CHECK(read->chunks == chunks);
-  CHECK(engine::decode_snapshot(bytes.substr(1)).error().is(code::corrupt));
+  CHECK(engine::decode_snapshot(bytes.substr(0, bytes.size() - 1)).error().is(code::corrupt));
   CHECK(engine::decode_snapshot("").error().is(code::corrupt));
   const std::string chunk = engine::encode_chunk("before", "records");
   CHECK(engine::decode_chunk(chunk)->base == "before");

@@ -161,7 +161,8 @@ Partition World::partition_of(std::string_view id) const {
 
 std::shared_ptr<Heard> World::ask(const std::string& id, engine::Demand demand, const std::string& node) {
   const auto reply = std::make_shared<Heard>();
-  const Partition partition = partition_of(id);
+  const auto home = homes_.find(id);
+  const Partition partition = home == homes_.end() ? partition_of(id) : home->second;
   nodes_[node]->member->shard_of(partition).request(
       {partition, id, std::move(demand), [reply](Result<Value> result) { reply->result = std::move(result); }});
   return reply;
@@ -173,6 +174,7 @@ std::shared_ptr<Heard> World::start(const std::string& id, std::string_view work
   demand.library = programs->library(*demand.program);
   demand.start.id = id;
   demand.start.input = std::move(input);
+  homes_[id] = engine::start_partition_of(demand.program->definition(), id, store->shared_partitions());
   return ask(id, std::move(demand), node);
 }
 

@@ -104,6 +104,7 @@ class World {
   struct NodeParts;
   std::unique_ptr<kernel::KindRegistry> kinds_ = steps::make_registry();
   std::map<std::string, std::unique_ptr<NodeParts>> nodes_;
+  std::map<std::string, persistence::Partition> homes_;  ///< of what start() started
 };
 
 }  // namespace mapflow::testing

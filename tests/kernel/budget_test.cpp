@@ -239,3 +239,15 @@ TEST_CASE("what is undone is not held back by a budget, but counted") {
   CHECK(desk.tokens() == 120);
   CHECK(desk.state.errors.front().is(code::resource_exhausted));
 }
+
+TEST_CASE("going back in time does not give back what was used") {
+  Desk desk(with_budget(workflow({calling("a", 60), calling("b", 60)}), tokens(100, true)));
+  desk.start();
+  const auto mark = std::make_shared<const kernel::Mark>(kernel::Mark{desk.state, desk.now});
+  desk.answer(used(60));
+  REQUIRE(desk.state_name() == WorkflowState::suspended);
+  desk.give(kernel::Rewind{{"", "a"}, false, mark});
+  CHECK(desk.tokens() == 60);
+  CHECK(desk.state.ledger.reserved.tokens == 0);
+  CHECK(desk.state_name() == WorkflowState::suspended);
+}

@@ -76,4 +76,6 @@ TEST_CASE("a commit that is acknowledged though it was dropped is noticed") { CH
 TEST_CASE("a commit under an epoch that is over is noticed when it is let through") { CHECK(noticed(Sabotage::stale_epoch) > 0); }
 TEST_CASE("a command lost from the inbox is noticed") { CHECK(noticed(Sabotage::lost_command) > 0); }
 TEST_CASE("a log that is cut too early is noticed") { CHECK(noticed(Sabotage::early_cut) > 0); }
+TEST_CASE("agents that are called beyond their limits are noticed") { CHECK(noticed(Sabotage::open_gates, 400) > 0); }
+TEST_CASE("instances that run though it is not their turn are noticed") { CHECK(noticed(Sabotage::scattered_turns, 400) > 0); }
 TEST_CASE("a commit that is written twice is noticed") { CHECK(noticed(Sabotage::double_write) > 0); }

@@ -32,6 +32,13 @@ class WaitingLine {
   /// Who goes next; nullptr when nobody waits.
   const Who* first() const { return line_.empty() ? nullptr : &line_.begin()->second; }
   void pop() { line_.erase(line_.begin()); }
+  /// The first for whom `wanted` is true; nullptr when there is none.
+  template <class Wanted>
+  const Who* find(const Wanted& wanted) const {
+    for (const auto& [place, who] : line_)
+      if (wanted(who)) return &who;
+    return nullptr;
+  }
   bool empty() const { return line_.empty(); }
   std::size_t size() const { return line_.size(); }
 

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -216,4 +218,118 @@ TEST_CASE("a probe that gives up in line lets another one try") {
   CHECK_FALSE(gate.ask(4, Priority::medium, at(1s)));
   gate.leave(3, at(1s));
   CHECK(*gate.ask(5, Priority::medium, at(2s)) == Gate::Entry::goes);
+}
+
+namespace {
+
+/// A crowd of random calls against one gate, and a plain account of what the limits allow.
+class Account {
+ public:
+  Account(const AgentLimits& limits, std::uint64_t seed) : limits_(limits), gate_(limits), random_(seed) {}
+
+  void run(int moves) {
+    for (int i = 0; i < moves; ++i) {
+      now_ += Duration(random_() % 400'000);
+      switch (random_() % 4) {
+        case 0:
+        case 1: ask(); break;
+        case 2: finish(); break;
+        default: give_up(); break;
+      }
+      settle();
+    }
+    for (int rest = 0; !going_.empty() || !waiting_.empty(); ++rest) {  // everybody comes to an end
+      REQUIRE(rest < 100'000);
+      now_ = std::max(now_ + 1us, going_.empty() ? gate_.next(now_) : now_);
+      if (!going_.empty()) finish();
+      settle();
+    }
+    CHECK(asked_ == gone_ + turned_away_ + given_up_);
+  }
+
+ private:
+  void ask() {
+    const Ticket ticket = ++asked_;
+    const auto state = gate_.circuit();
+    const auto entry = gate_.ask(ticket, static_cast<Priority>(random_() % 4), now_);
+    if (!entry) {
+      ++turned_away_;
+      if (entry.error().is(code::circuit_open)) CHECK(limits_.breaker);
+      else CHECK(waiting_.size() >= limits_.bulkhead.value_or(0));
+      return;
+    }
+    if (state == State::open) CHECK(now_ >= open_until_);  // it is a probe
+    if (*entry == Gate::Entry::goes) go(ticket);
+    else waiting_.push_back(ticket);
+  }
+  void go(Ticket ticket) {
+    going_.push_back(ticket);
+    ++gone_;
+    if (limits_.max_concurrent) CHECK(going_.size() <= *limits_.max_concurrent);
+    if (limits_.breaker && gate_.circuit() == State::half_open) CHECK(++probes_ <= limits_.breaker->probes + passed_);
+    if (!limits_.rate) return;
+    taken_.push_back(now_);
+    for (std::size_t first = 0; first < taken_.size(); ++first)
+      CHECK(static_cast<double>(taken_.size() - first) <=
+            limits_.rate->burst + limits_.rate->per_second * static_cast<double>((now_ - taken_[first]).count()) / 1e6 + 1e-6);
+  }
+  void finish() {
+    if (going_.empty()) return;
+    const std::size_t which = random_() % going_.size();
+    const Ticket ticket = going_[which];
+    going_.erase(going_.begin() + static_cast<std::ptrdiff_t>(which));
+    const auto verdict = static_cast<Verdict>(random_() % 3);
+    const auto before = gate_.circuit();
+    gate_.judge(ticket, verdict, now_);
+    gate_.end(ticket, now_);
+    if (before != State::open && gate_.circuit() == State::open) {
+      open_until_ = now_ + limits_.breaker->open_for;
+      probes_ = passed_ = 0;
+    }
+    if (before == State::half_open && gate_.circuit() == State::half_open) ++passed_;  // one more may be let through
+  }
+  void give_up() {
+    if (waiting_.empty()) return;
+    gate_.leave(waiting_.back(), now_);
+    waiting_.pop_back();
+    ++given_up_;
+    if (gate_.circuit() == State::half_open) ++passed_;
+  }
+  void settle() {
+    const auto moved = gate_.advance(now_);
+    for (const Ticket ticket : moved.turned_away) {
+      CHECK(gate_.circuit() == State::open);
+      std::erase(waiting_, ticket);
+      ++turned_away_;
+    }
+    for (const Ticket ticket : moved.go) {
+      std::erase(waiting_, ticket);
+      go(ticket);
+    }
+    CHECK(gate_.going() == going_.size());
+    CHECK(gate_.waiting() == waiting_.size());
+  }
+
+  const AgentLimits limits_;
+  Gate gate_;
+  std::mt19937_64 random_;
+  Timestamp now_ = at(0s);
+  Timestamp open_until_{};
+  std::vector<Ticket> going_, waiting_;
+  std::vector<Timestamp> taken_;
+  std::uint64_t asked_ = 0, gone_ = 0, turned_away_ = 0, given_up_ = 0, probes_ = 0, passed_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("whatever a crowd does, a gate keeps every limit and lets everybody through in the end") {
+  for (std::uint64_t seed = 1; seed <= 64; ++seed) {
+    CAPTURE(seed);
+    AgentLimits limits;
+    if (seed & 1) limits.max_concurrent = static_cast<std::uint32_t>(1 + seed % 5);
+    if (seed & 2) limits.rate = RateLimit{0.5 + static_cast<double>(seed % 7), static_cast<std::uint32_t>(1 + seed % 3)};
+    if (seed & 4) limits.breaker = BreakerPolicy{static_cast<std::uint32_t>(1 + seed % 3), 10s, 3s, static_cast<std::uint32_t>(1 + seed % 2)};
+    if (seed & 8) limits.bulkhead = static_cast<std::uint32_t>(seed % 6);
+    Account(limits, seed).run(300);
+  }
 }
