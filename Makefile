@@ -9,7 +9,8 @@ PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:  # what a target needs is installed, configured and built in this order; the tools below run in parallel
-.PHONY: help build run test test-fast bench sim asan tsan fuzz lint fmt install package clean deps-build deps-test deps-sanitize deps-lint
+.PHONY: help build run test test-fast bench sim asan tsan fuzz lint fmt docs install package clean deps-build deps-test deps-sanitize \
+        deps-lint deps-docs
 
 help:
 	@echo "make TARGET, where TARGET is one of:"
@@ -55,6 +56,10 @@ lint: deps-build deps-lint deps-sanitize build/tsan/build.ninja ## Format and cl
 fmt: deps-lint ## Formats the C++ lines that changed since BASE (default: HEAD)
 	@tools/format_changes.sh $(or $(BASE),HEAD)
 
+docs: deps-docs ## The reference of the public headers, in build/docs/html; a warning is an error
+	@mkdir -p build/docs && python3 -B tools/public_headers.py src build/docs/include
+	@cd build/docs && doxygen ../../docs/Doxyfile
+
 install: deps-build $(RELEASE)/build.ninja ## The program, the library and its headers to PREFIX (default: /usr/local)
 	@cmake --build --preset release -j $(JOBS) --target installable
 	@DESTDIR=$(DESTDIR) cmake --install $(RELEASE) --prefix $(PREFIX) --strip
@@ -70,5 +75,5 @@ build/%/build.ninja: CMakePresets.json
 	@cmake --preset $* >/dev/null
 	@touch $@
 
-deps-build deps-test deps-sanitize deps-lint: deps-%:
+deps-build deps-test deps-sanitize deps-lint deps-docs: deps-%:
 	@tools/install_dependencies.sh $*
