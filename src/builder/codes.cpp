@@ -18,6 +18,7 @@ constexpr std::array kCodes = std::to_array<CodeEntry>({
     {mf::include_failed, "an included file that cannot be read"},
     {mf::include_cycle, "files that include each other"},
     {mf::no_definition, "no definition in the file"},
+    {mf::cannot_format, "a text that cannot be formatted"},
     {mf::unknown_key, "unknown key"},
     {mf::wrong_type, "wrong type"},
     {mf::missing, "required field missing"},
@@ -63,6 +64,9 @@ constexpr std::array kCodes = std::to_array<CodeEntry>({
     {mf::compensation_steps, "custom compensation without steps, or steps without it"},
     {mf::compensation_unused, "a compensation that never runs"},
     {mf::retry_unused, "a retry that never happens"},
+    {mf::small_budget, "a budget that cannot suffice"},
+    {mf::not_undone, "a step that is not undone"},
+    {mf::never_runs, "steps that never run"},
 });
 
 }  // namespace

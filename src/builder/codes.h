@@ -30,6 +30,7 @@ inline constexpr std::string_view bad_scalar = "MF0108";
 inline constexpr std::string_view include_failed = "MF0109";
 inline constexpr std::string_view include_cycle = "MF0110";
 inline constexpr std::string_view no_definition = "MF0111";
+inline constexpr std::string_view cannot_format = "MF0112";
 // The shape.
 inline constexpr std::string_view unknown_key = "MF0201";
 inline constexpr std::string_view wrong_type = "MF0202";
@@ -66,6 +67,9 @@ inline constexpr std::string_view timeout_order = "MF0501";
 inline constexpr std::string_view compensation_steps = "MF0502";
 inline constexpr std::string_view compensation_unused = "MF0503";
 inline constexpr std::string_view retry_unused = "MF0504";
+inline constexpr std::string_view small_budget = "MF0505";
+inline constexpr std::string_view not_undone = "MF0506";
+inline constexpr std::string_view never_runs = "MF0507";
 }  // namespace mf
 
 }  // namespace mapflow::builder

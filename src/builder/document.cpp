@@ -16,6 +16,10 @@ std::string_view Node::key() const { return document_->entries_[entry_].key.view
 Mark Node::key_mark() const { return document_->entries_[entry_].key_at; }
 Node::Range Node::children() const { return {document_, document_->content(entry_).first}; }
 
+bool Node::is_alias() const { return document_->entries_[entry_].target != 0; }
+Span Node::span() const { return entry_ < document_->spans_.size() ? document_->spans_[entry_].value : Span(); }
+Span Node::key_span() const { return entry_ < document_->spans_.size() ? document_->spans_[entry_].key : Span(); }
+
 std::size_t Node::size() const {
   std::size_t count = 0;
   for (auto child = children().begin(); child != children().end(); ++child) ++count;

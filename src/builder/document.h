@@ -41,6 +41,13 @@ enum class TextLayout : std::uint8_t {
   folded,   ///< over several lines that are joined: only where it begins can be told
 };
 
+/// Bytes of the text, quotes not counted. Empty where nothing of its own was written.
+struct Span {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+  bool empty() const { return begin == end; }
+};
+
 class Document;
 
 class Node {
@@ -71,6 +78,13 @@ class Node {
 
   std::string_view key() const;     ///< the member's key; "" for elements
   Mark key_mark() const;
+
+  // For those who rewrite texts. Known only when the document was parsed with Spans::kept.
+  bool is_alias() const;            ///< what it says stands elsewhere
+  /// A block collection's reaches up to whatever follows it.
+  Span span() const;
+  Span key_span() const;            ///< empty for members that were merged or made
+  bool operator==(const Node& other) const = default;
 
   /// The whole subtree as a value.
   Value to_value() const;
@@ -128,7 +142,12 @@ class Document {
   void append(std::uint32_t parent, std::uint32_t child);
   std::uint32_t push_value(const Value& value);
 
+  struct EntrySpans {
+    Span key, value;
+  };
+
   std::vector<Entry> entries_{1};
+  std::vector<EntrySpans> spans_;  // by entry; empty unless they are kept
   std::uint32_t root_ = 0;
 };
 
@@ -161,8 +180,11 @@ struct ParsedText {
   Diagnostics diagnostics;
 };
 
+enum class Spans : std::uint8_t { dropped, kept };
+
 /// Parses a text of any origin. Never throws; every problem is a diagnostic with its place in `file`.
-ParsedText parse_documents(std::string_view text, const std::string& file, const DocumentLimits& limits = {});
+ParsedText parse_documents(std::string_view text, const std::string& file, const DocumentLimits& limits = {},
+                           Spans spans = Spans::dropped);
 
 /// A plain scalar by the core schema: null, boolean, integer, number, else the text itself. Integers that do not fit
 /// 64 bits become numbers. `infinite` is set for .inf and .nan, which JSON has not.

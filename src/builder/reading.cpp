@@ -12,6 +12,14 @@
 namespace mapflow::builder {
 
 void Reading::error(std::string_view code, Mark mark, std::string message, std::string hint) {
+  // Nobody reads so many, and telling them takes longer than reading the text.
+  constexpr std::size_t kMostFindings = 10'000;
+  if (found_.size() > kMostFindings) return;
+  if (found_.size() == kMostFindings) {
+    code = mf::too_big;
+    message = fmt::format("more than {} problems; the others are not told", kMostFindings);
+    hint.clear();
+  }
   found_.push_back({Severity::error, std::string(code), at(mark), std::move(message), std::move(hint)});
 }
 

@@ -65,6 +65,9 @@ class Reading {
 /// lie in one line have their layout noted beside their place (Reading::note_text), which is looked up in `places`.
 Location place_in_text(const Places& places, std::string_view path, const Location& origin, const Location& inside);
 
+/// Every key that the head of a workflow may have. Those of steps are step_keys (reader.h).
+std::span<const std::string_view> workflow_keys();
+
 Block read_block(Reading& reading, Node node, std::string_view what);
 Step read_step(Reading& reading, Node node);
 std::optional<RetryPolicy> read_retry(Reading& reading, Node node);

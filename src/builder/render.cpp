@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <vector>
 
 #include "builder/codes.h"
 #include "builder/utf8.h"
@@ -31,11 +32,11 @@ std::string plural(std::ptrdiff_t count, std::string_view noun) { return fmt::fo
 
 }  // namespace
 
-std::string render(const Diagnostic& diagnostic, std::string_view source) {
+namespace {
+
+std::string with_line(const Diagnostic& diagnostic, std::string_view line) {
   std::string out = diagnostic.to_string() + "\n";
-  if (!diagnostic.where.known()) return out;
-  const std::string_view line = line_of(source, diagnostic.where.line);
-  if (line.empty()) return out;
+  if (!diagnostic.where.known() || line.empty()) return out;
   const std::size_t column = diagnostic.where.column > 0 ? diagnostic.where.column - 1 : 0;
   // Long lines are shown around the place.
   const std::size_t first = column > kWidest * 3 / 4 ? column - kWidest / 2 : 0;
@@ -51,10 +52,35 @@ std::string render(const Diagnostic& diagnostic, std::string_view source) {
   return out;
 }
 
+/// The lines of one text, found once for however many diagnostics.
+class Lines {
+ public:
+  explicit Lines(std::string_view text) : text_(text) {
+    for (std::size_t at = 0; at < text.size(); ++at)
+      if (at == 0 || text[at - 1] == '\n') starts_.push_back(at);
+  }
+  std::string_view line(std::uint32_t number) const {
+    return number == 0 || number > starts_.size() ? std::string_view() : line_of(text_.substr(starts_[number - 1]), 1);
+  }
+
+ private:
+  std::string_view text_;
+  std::vector<std::size_t> starts_;
+};
+
+}  // namespace
+
+std::string render(const Diagnostic& diagnostic, std::string_view source) { return with_line(diagnostic, line_of(source, diagnostic.where.line)); }
+
 std::string render(const Diagnostics& diagnostics, const SourceText& source) {
   if (diagnostics.empty()) return {};
   std::string out;
-  for (const Diagnostic& each : diagnostics) out += render(each, source ? source(each.where.file) : std::string_view());
+  std::map<std::string, Lines> files;
+  for (const Diagnostic& each : diagnostics) {
+    auto file = files.find(each.where.file);
+    if (file == files.end()) file = files.emplace(each.where.file, Lines(source ? source(each.where.file) : std::string_view())).first;
+    out += with_line(each, file->second.line(each.where.line));
+  }
   const auto errors = std::ranges::count(diagnostics, Severity::error, &Diagnostic::severity);
   const auto warnings = std::ssize(diagnostics) - errors;
   if (errors > 0) out += plural(errors, "error");

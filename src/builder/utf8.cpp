@@ -1,5 +1,7 @@
 #include "builder/utf8.h"
 
+#include <algorithm>
+
 namespace mapflow::builder {
 
 namespace {
@@ -55,6 +57,17 @@ std::string_view line_of(std::string_view text, std::uint32_t line) {
   text = text.substr(0, text.find('\n'));
   if (text.ends_with('\r')) text.remove_suffix(1);
   return text;
+}
+
+bool blanks_are_endless(std::string_view text) {
+  constexpr std::size_t kUsual = 64, kMost = 400'000'000;
+  std::size_t cost = 0;
+  for (std::size_t at = 0; at < text.size() && cost <= kMost;) {
+    const std::size_t begin = std::min(text.find_first_of(" \t\r\n", at), text.size());
+    at = std::min(text.find_first_not_of(" \t\r\n", begin), text.size());
+    if (at - begin > kUsual) cost += (at - begin) * (at - begin);
+  }
+  return cost > kMost;
 }
 
 }  // namespace mapflow::builder

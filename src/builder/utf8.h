@@ -20,4 +20,8 @@ std::optional<TextFault> find_text_fault(std::string_view text);
 /// The line with this number (from 1), without its line end. "" past the end.
 std::string_view line_of(std::string_view text, std::uint32_t line);
 
+/// Whether runs of blanks make the text too costly for the YAML library, which takes quadratic time over them. Such as
+/// people write cost nothing worth counting; of the others as many are let through as take about a second.
+bool blanks_are_endless(std::string_view text);
+
 }  // namespace mapflow::builder

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "builder/codes.h"
+#include "builder/flow_check.h"
 #include "builder/reading.h"
 #include "builder/shape.h"
 #include "builder/step_index.h"
@@ -58,6 +59,7 @@ class DefinitionCheck {
     check_shape(definition_, kinds_, found_);
     for (const StepIndex::Entry& entry : index_.entries()) step(entry);
     TextCheck(definition_, kinds_, index_, templates_, found_).run();
+    FlowCheck(definition_, index_, templates_, found_).run();
     compensation();
     limit_keys();
     concurrency_key();

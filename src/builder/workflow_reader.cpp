@@ -169,6 +169,8 @@ std::optional<Definition> read_workflow(Reading& reading, Node root) {
   return definition;
 }
 
+std::span<const std::string_view> workflow_keys() { return kKeys; }
+
 void name_steps(Definition& definition) { Namer().run(definition); }
 
 }  // namespace mapflow::builder

@@ -34,19 +34,6 @@ std::string_view token_text(fy_token* token) {
 
 constexpr std::string_view kQuoteTemplates = "a text that begins with {{ needs quotes: \"{{ … }}\"";
 
-/// The library takes quadratic time over a run of blanks. Such as people write cost nothing worth counting; of the
-/// others as many are let through as take about a second.
-bool blanks_are_endless(std::string_view text) {
-  constexpr std::size_t kUsual = 64, kMost = 400'000'000;
-  std::size_t cost = 0;
-  for (std::size_t at = 0; at < text.size() && cost <= kMost;) {
-    const std::size_t begin = std::min(text.find_first_of(" \t\r\n", at), text.size());
-    at = std::min(text.find_first_not_of(" \t\r\n", begin), text.size());
-    if (at - begin > kUsual) cost += (at - begin) * (at - begin);
-  }
-  return cost > kMost;
-}
-
 /// An event that gives itself back to the parser.
 class Event {
  public:
@@ -68,8 +55,8 @@ class Event {
 /// Takes the events of one text and builds its documents.
 class DocumentParser {
  public:
-  DocumentParser(std::string_view text, const std::string& file, const DocumentLimits& limits)
-      : text_(text), file_(file), limits_(limits) {}
+  DocumentParser(std::string_view text, const std::string& file, const DocumentLimits& limits, Spans spans)
+      : text_(text), file_(file), limits_(limits), keep_spans_(spans == Spans::kept) {}
 
   ParsedText run();
 
@@ -82,6 +69,7 @@ class DocumentParser {
     std::string anchor;
     Text key;
     Mark key_at;
+    Span key_span;
     std::vector<std::pair<Mark, std::uint32_t>> merges;
     std::vector<Text> keys;        // searched in order while few, through `index` when many
     std::unordered_set<std::string_view> index;
@@ -90,7 +78,7 @@ class DocumentParser {
   bool text_is_sound();
   void take(const fy_event* event, fy_event* raw);
   void start(fy_event* event, NodeType type);
-  void finish();
+  void finish(fy_event* event);
   void take_scalar(fy_event* event);
   void take_alias(fy_event* event);
   bool take_key(std::string_view key, bool plain, Mark at);
@@ -101,6 +89,8 @@ class DocumentParser {
   Value tagged_scalar(fy_event* event, std::string_view text, Mark at, bool& plain);
   void finish_document();
   void library_errors(fy_diag* diag);
+  static Span span_of(fy_event* event);
+  void note_span(std::uint32_t entry, fy_event* event);
   Mark mark_of(fy_event* event);
   Mark block_start(Mark at, std::size_t position) const;
   void report(std::string_view code, Mark at, std::string message, std::string hint = {});
@@ -110,6 +100,7 @@ class DocumentParser {
   std::string_view text_;
   const std::string& file_;
   DocumentLimits limits_;
+  bool keep_spans_;
   ParsedText out_;
   Document document_;
   std::vector<Frame> frames_;
@@ -210,7 +201,7 @@ void DocumentParser::take(const fy_event* event, fy_event* raw) {
     case FYET_MAPPING_START: start(raw, NodeType::map); break;
     case FYET_SEQUENCE_START: start(raw, NodeType::list); break;
     case FYET_MAPPING_END:
-    case FYET_SEQUENCE_END: finish(); break;
+    case FYET_SEQUENCE_END: finish(raw); break;
     case FYET_SCALAR: take_scalar(raw); break;
     case FYET_ALIAS: take_alias(raw); break;
     default: break;
@@ -236,14 +227,16 @@ void DocumentParser::start(fy_event* event, NodeType type) {
   Frame frame;
   frame.is_map = type == NodeType::map;
   frame.entry = document_.push(std::move(entry));
+  note_span(frame.entry, event);
   frame.anchor = token_text(frame.is_map ? event->mapping_start.anchor : event->sequence_start.anchor);
   frames_.push_back(std::move(frame));
   within_limits();
 }
 
-void DocumentParser::finish() {
+void DocumentParser::finish(fy_event* event) {
   Frame frame = std::move(frames_.back());
   frames_.pop_back();
+  if (keep_spans_) document_.spans_[frame.entry].value.end = span_of(event).end;
   merge(frame);
   if (!frame.anchor.empty()) anchors_[frame.anchor] = frame.entry;
   place(frame.entry, document_.entries_[frame.entry].at);
@@ -275,6 +268,7 @@ void DocumentParser::place(std::uint32_t entry, Mark at) {
     }
     document_.entries_[entry].key = frame.key;
     document_.entries_[entry].key_at = frame.key_at;
+    if (keep_spans_) document_.spans_[entry].key = frame.key_span;
   }
   document_.append(frame.entry, entry);
 }
@@ -325,6 +319,7 @@ void DocumentParser::take_scalar(fy_event* event) {
   bool plain = style == FYSS_PLAIN;
   Value value = tagged_scalar(event, text, at, plain);
   const bool was_key = take_key(text, plain, at);
+  if (was_key) frames_.back().key_span = span_of(event);
 
   Document::Entry entry;
   entry.at = at;
@@ -340,6 +335,7 @@ void DocumentParser::take_scalar(fy_event* event) {
   const std::string_view anchor = token_text(event->scalar.anchor);
   if (was_key && anchor.empty()) return;
   const std::uint32_t index = document_.push(std::move(entry));
+  note_span(index, event);
   if (!anchor.empty()) anchors_[std::string(anchor)] = index;
   if (!within_limits() || was_key) return;
   place(index, at);
@@ -385,6 +381,7 @@ void DocumentParser::take_alias(fy_event* event) {
   }
   if (take_key("", false, at)) return;
   const std::uint32_t index = document_.push(std::move(entry));
+  note_span(index, event);
   if (within_limits()) place(index, at);
 }
 
@@ -444,6 +441,18 @@ void DocumentParser::library_errors(fy_diag* diag) {
   }
 }
 
+Span DocumentParser::span_of(fy_event* event) {
+  const fy_mark* begin = fy_event_start_mark(event);
+  const fy_mark* end = fy_event_end_mark(event);
+  return begin && end ? Span{begin->input_pos, end->input_pos} : Span();
+}
+
+void DocumentParser::note_span(std::uint32_t entry, fy_event* event) {
+  if (!keep_spans_) return;
+  if (document_.spans_.size() <= entry) document_.spans_.resize(entry + 1);
+  document_.spans_[entry].value = span_of(event);
+}
+
 Mark DocumentParser::mark_of(fy_event* event) {
   const fy_mark* at = fy_event_start_mark(event);
   if (at) return {static_cast<std::uint32_t>(at->line + 1), static_cast<std::uint32_t>(at->column + 1)};
@@ -477,8 +486,8 @@ bool DocumentParser::within_limits() {
   return !stopped();
 }
 
-ParsedText parse_documents(std::string_view text, const std::string& file, const DocumentLimits& limits) {
-  return DocumentParser(text, file, limits).run();
+ParsedText parse_documents(std::string_view text, const std::string& file, const DocumentLimits& limits, Spans spans) {
+  return DocumentParser(text, file, limits, spans).run();
 }
 
 }  // namespace mapflow::builder

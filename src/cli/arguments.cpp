@@ -48,6 +48,8 @@ class HelpFormat final : public CLI::Formatter {
 struct Target {
   RunOptions run;
   ValidateOptions validate;
+  FmtOptions fmt;
+  GraphOptions graph;
   ShowOptions show;
   HistoryOptions history;
   ListOptions list;
@@ -115,6 +117,27 @@ void add_validate(CLI::App& app, Target& to) {
   repeated(validate, "--with", to.validate.with, "FILE|DIR", "definitions that these call");
   json_flag(validate, to.validate.json);
   validate.callback([&to] { to.chosen = to.validate; });
+}
+
+void add_writing(CLI::App& app, Target& to) {
+  CLI::App& fmt = *app.add_subcommand("fmt", "rewrite definitions in the canonical spelling; comments stay");
+  fmt.add_option("FILE", to.fmt.files, "definitions, YAML or JSON; -: from standard input to standard output")->required();
+  flag(fmt, "--check", to.fmt.check, "change nothing; exit 1 and name the files that would change");
+  flag(fmt, "--stdout", to.fmt.to_stdout, "print the texts instead of writing the files");
+  fmt.callback([&to] { to.chosen = to.fmt; });
+
+  CLI::App& schema = *app.add_subcommand("schema", "print the JSON Schema of definitions, for editors");
+  schema.callback([&to] { to.chosen = SchemaOptions{}; });
+
+  CLI::App& graph = *app.add_subcommand("graph", "draw a workflow, or an instance with its steps coloured by state");
+  graph.add_option("FILE", to.graph.file, "the definition");
+  option(graph, "--as", to.graph.as, "FORMAT", "mermaid (as if left out), dot or svg")->check([](const std::string& format) {
+    return format == "mermaid" || format == "dot" || format == "svg" ? std::string() : "no format '" + format + "'; there are: mermaid, dot, svg";
+  });
+  option(graph, "--instance", to.graph.instance, "ID", "draw this instance instead of a file");
+  store_option(graph, to.graph.store);
+  graph.footer("\nexample: mapflow graph orders.yaml --as svg > orders.svg");
+  graph.callback([&to] { to.chosen = to.graph; });
 }
 
 void add_looking(CLI::App& app, Target& to) {
@@ -217,6 +240,7 @@ void build(CLI::App& app, Target& to) {
   app.require_subcommand(1);
   add_run(app, to);
   add_validate(app, to);
+  add_writing(app, to);
   add_looking(app, to);
   add_jinja(app, to);
   add_store(app, to);

@@ -28,6 +28,21 @@ struct ValidateOptions {
   bool json = false;
 };
 
+struct FmtOptions {
+  std::vector<std::string> files;
+  bool check = false;      ///< change nothing, only say which files are not in the canonical spelling
+  bool to_stdout = false;
+};
+
+struct SchemaOptions {};
+
+struct GraphOptions {
+  std::string file;
+  std::string as = "mermaid";        ///< or "dot", "svg"
+  std::string instance;              ///< draw this one, coloured by state, instead of a file
+  std::string store = kDefaultStore;
+};
+
 struct ShowOptions {
   std::string id;
   std::string store = kDefaultStore;
@@ -93,7 +108,7 @@ struct VersionOptions {
   bool json = false;
 };
 
-using Command = std::variant<RunOptions, ValidateOptions, ShowOptions, HistoryOptions, ListOptions, JinjaRenderOptions,
+using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions, JinjaRenderOptions,
                              JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
                              BenchStoreLimitOptions, VersionOptions>;
 

@@ -10,6 +10,9 @@ namespace mapflow::cli {
 
 ExitCode execute(const RunOptions& options, Console& console);
 ExitCode execute(const ValidateOptions& options, Console& console);
+ExitCode execute(const FmtOptions& options, Console& console);
+ExitCode execute(const SchemaOptions& options, Console& console);
+ExitCode execute(const GraphOptions& options, Console& console);
 ExitCode execute(const ShowOptions& options, Console& console);
 ExitCode execute(const HistoryOptions& options, Console& console);
 ExitCode execute(const ListOptions& options, Console& console);

@@ -218,6 +218,8 @@ class StepChain : public Chain<In> {
   StepChain with_retry(RetryPolicy policy) const { return change([&](Step& step) { step.retry = std::move(policy); }); }
   /// A dotted variable that gets the result, too.
   StepChain with_output_key(std::string_view variable) const { return change([&](Step& step) { step.output_key = variable; }); }
+  /// Makes a checkpoint of this name when the step has completed: a place to rewind to.
+  StepChain with_checkpoint(std::string_view name) const { return change([&](Step& step) { step.checkpoint = name; }); }
   /// Steps that undo it; they see `original.input` and `original.result`.
   StepChain with_compensation(Steps steps) const { return hook("compensate", std::move(steps)); }
   StepChain on_success(Steps steps) const { return hook("on_success", std::move(steps)); }
@@ -343,6 +345,10 @@ class WorkflowChain : public fluent::Chain<fluent::InWorkflow> {
   /// Variables and their values at the start; the input is laid over them.
   WorkflowChain with_variables(const Data& variables) const { return change([&](Definition& head) { head.variables = variables.value(); }); }
   WorkflowChain with_budget(Budget budget) const { return change([&](Definition& head) { head.budget = budget; }); }
+  /// How many of its instances run at once, by number and by key.
+  WorkflowChain with_concurrency(Concurrency limits) const { return change([&](Definition& head) { head.concurrency = std::move(limits); }); }
+  /// 0 … 9: how urgent its instances are that wait for their turn.
+  WorkflowChain with_priority(std::uint32_t priority) const { return change([&](Definition& head) { head.priority = priority; }); }
   WorkflowChain with_max_depth(std::uint32_t depth) const { return change([&](Definition& head) { head.max_depth = depth; }); }
   /// Declares an agent: `with_agent("stock", "http", {{"url", "http://127.0.0.1:7001/"}}, {{"rate_limit", "50/s"}})`.
   WorkflowChain with_agent(std::string_view name, std::string_view transport, const Data& settings = {}, const Data& limits = {}) const;

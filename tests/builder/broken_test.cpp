@@ -36,7 +36,7 @@ std::string rendered(const test::Checked& checked, const std::string& text) {
 TEST_CASE("broken definitions give their findings") {
   const bool update = std::getenv("MAPFLOW_UPDATE_EXPECTED") != nullptr;
   const auto files = broken_files();
-  CHECK(files.size() >= 60);
+  CHECK(files.size() >= 150);
   for (const fs::path& file : files) {
     INFO(file.filename().string());
     const std::string text = test::file_text(file);
@@ -70,9 +70,9 @@ TEST_CASE("each code of the builder is shown by a broken definition") {
     for (const Diagnostic& each : test::check_text(test::file_text(file), file.filename()).diagnostics) seen.insert(each.code);
   for (const builder::CodeEntry& entry : builder::code_table()) {
     const std::string code(entry.number);
-    // The kinds' own codes are shown where the kinds are tested; includes need files.
+    // The kinds' own codes are shown where the kinds are tested; includes need files; formatting is not checking.
     const bool of_a_kind = (code >= "MF0210" && code <= "MF0219") || (code >= "MF0227" && code <= "MF0229");
-    if (of_a_kind || code == builder::mf::include_cycle) continue;
+    if (of_a_kind || code == builder::mf::include_cycle || code == builder::mf::cannot_format) continue;
     CHECK_MESSAGE(seen.contains(code), code);
   }
 }

@@ -84,6 +84,7 @@ class Maker {
     if (chance(4)) chain.when(condition());
     if (chance(4)) chain.with_retry({.strategy = RetryStrategy::linear, .max_attempts = 4, .jitter = 0.25, .retry_on = {"timeout"}});
     if (chance(4)) chain.with_total_timeout(span());
+    if (chance(5)) chain.with_checkpoint("here");
     if (chance(5)) chain.continue_on_failure();
     if (depth > 0 && chance(5)) chain.with_compensation(block(depth - 1));
     if (depth > 0 && chance(5)) chain.on_failure(block(depth - 1));
