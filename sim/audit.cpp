@@ -139,6 +139,15 @@ class RecordAudit::Checker {
 
   std::string operator()(const StepSkipped&) const { return ""; }
   std::string operator()(const SignalReceived&) const { return ""; }
+  std::string operator()(const TimerFired& record) const {
+    const Books* books = find(record.run);
+    if (!books) return lost(record.run);
+    return waits_still(*books) ? "a timer fires early" : "";
+  }
+  std::string operator()(const CommandReceived&) const { return ""; }
+  std::string operator()(const CommandRefused& record) const {
+    return audit_.state_.command(record.id) ? "" : "a command is refused that never came: " + record.id;
+  }
   std::string operator()(const SignalTaken& record) const {
     return audit_.state_.signals.contains(record.name) ? "" : "a signal is taken that is not there: " + record.name;
   }

@@ -89,7 +89,8 @@ Result<Demand> decode_start(const Value& command, std::string id, ProgramCache& 
 
 }  // namespace
 
-std::string encode_command(const std::string& instance, const Demand& demand, persistence::Store& store) {
+std::string encode_command(const std::string& instance, const Demand& demand, persistence::Store& store,
+                           const std::string& id) {
   Value out = std::visit(
       Overloaded{
           [&](const StartDemand& start) { return encode_start(start, store); },
@@ -122,6 +123,7 @@ std::string encode_command(const std::string& instance, const Demand& demand, pe
       },
       demand);
   out.set("instance", instance);
+  if (!id.empty()) out.set("id", id);
   return to_json(out);
 }
 
@@ -130,6 +132,7 @@ Result<Command> decode_command(std::string_view bytes, ProgramCache& programs) {
   Command command;
   command.instance = text_of(value, "instance");
   const std::string name = text_of(value, "command");
+  command.ticket = {text_of(value, "id"), name};
   if (command.instance.empty()) return fail(code::invalid_input, "a command names no instance");
   if (name == "start") {
     MAPFLOW_ASSIGN(command.demand, decode_start(value, command.instance, programs));

@@ -65,6 +65,15 @@ const KindCatalog& Engine::kinds() const { return node_->kinds(); }
 Result<std::string> Engine::add(Definition definition) { return node_->add(std::move(definition)); }
 Status Engine::serve() { return node_->begin(); }
 void Engine::on_event(EventHandler handler) { node_->on_event(std::move(handler)); }
+void Engine::on_step(std::string workflow, std::string step, StepCallbacks callbacks) {
+  node_->on_event([workflow = std::move(workflow), step = std::move(step),
+                   callbacks = std::move(callbacks)](const std::string& instance, const kernel::Event& event) {
+    if (event.step != step || event.workflow != workflow) return;
+    const bool failed = event.type == "step.failed" || event.type == "step.timed_out";
+    if (event.type == "step.completed" && callbacks.on_success) callbacks.on_success(instance, event);
+    if (failed && callbacks.on_failure) callbacks.on_failure(instance, event);
+  });
+}
 persistence::Store& Engine::store() { return node_->store(); }
 
 void Engine::start_async(std::string_view workflow, StartOptions options, std::function<void(Result<Run>)> answered) {

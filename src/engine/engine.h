@@ -68,6 +68,12 @@ struct StartOptions {
 
 using EventHandler = std::function<void(const std::string& instance, const kernel::Event& event)>;
 
+/// What a program wants to be told of one step; either may be empty.
+struct StepCallbacks {
+  EventHandler on_success;  ///< it completed
+  EventHandler on_failure;  ///< it failed for good, or timed out
+};
+
 /// A handle on one instance. Cheap to copy; good as long as its engine lives.
 class Run {
  public:
@@ -164,8 +170,10 @@ class Engine {
 
   /// Calls `handler` for every event of every instance this node runs, in order per instance, on a thread of its own.
   /// A slow handler loses nothing for others; past 100,000 waiting events its oldest are dropped, and it is told so
-  /// by an event of type "events.dropped".
+  /// by an event of type "events.dropped". What it throws is caught, and logged the first time.
   void on_event(EventHandler handler);
+  /// Tells of one step of every instance of a workflow. `step`: its id. As on_event.
+  void on_step(std::string workflow, std::string step, StepCallbacks callbacks);
 
   persistence::Store& store();
 

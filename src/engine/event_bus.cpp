@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <exception>
+#include <string_view>
 #include <utility>
 
 namespace mapflow::engine {
@@ -11,7 +13,8 @@ using Batch = std::shared_ptr<const std::vector<InstanceEvent>>;
 /// One subscriber: its waiting events and its thread.
 class EventBus::Queue {
  public:
-  Queue(Subscriber subscriber, std::size_t limit) : subscriber_(std::move(subscriber)), limit_(limit) {
+  Queue(Subscriber subscriber, const LogLine& log, std::size_t limit)
+      : subscriber_(std::move(subscriber)), log_(log), limit_(limit) {
     thread_ = std::thread([this] { run(); });
     ::pthread_setname_np(thread_.native_handle(), "events");
   }
@@ -57,7 +60,7 @@ class EventBus::Queue {
       lock.unlock();
       if (dropped > 0) tell_dropped(dropped);
       if (batch)
-        for (const InstanceEvent& event : *batch) subscriber_(event.instance, event.event);
+        for (const InstanceEvent& event : *batch) tell(event.instance, event.event);
       lock.lock();
       busy_ = false;
       changed_.notify_all();
@@ -67,11 +70,26 @@ class EventBus::Queue {
     kernel::Event event;
     event.type = "events.dropped";
     event.data = object({{"count", count}});
-    subscriber_({}, event);
+    tell({}, event);
+  }
+  void tell(const std::string& instance, const kernel::Event& event) {
+    try {
+      subscriber_(instance, event);
+    } catch (const std::exception& thrown) {
+      complain(thrown.what());
+    } catch (...) {
+      complain("something that is no std::exception");
+    }
+  }
+  void complain(std::string_view what) {
+    if (std::exchange(complained_, true) || !log_) return;
+    log_("engine", "a handler of events threw and is called again with the next: " + std::string(what));
   }
 
   const Subscriber subscriber_;
+  const LogLine& log_;
   const std::size_t limit_;
+  bool complained_ = false;  ///< its own thread alone looks at it
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Batch> batches_;
@@ -82,12 +100,12 @@ class EventBus::Queue {
   std::thread thread_;
 };
 
-EventBus::EventBus(std::size_t waiting) : limit_(waiting) {}
+EventBus::EventBus(LogLine log, std::size_t waiting) : log_(std::move(log)), limit_(waiting) {}
 EventBus::~EventBus() = default;
 
 void EventBus::subscribe(Subscriber subscriber) {
   const std::lock_guard lock(mutex_);
-  queues_.push_back(std::make_unique<Queue>(std::move(subscriber), limit_));
+  queues_.push_back(std::make_unique<Queue>(std::move(subscriber), log_, limit_));
   wanted_.store(true, std::memory_order_relaxed);
 }
 

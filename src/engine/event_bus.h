@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "engine/agent.h"
 #include "kernel/history.h"
 
 namespace mapflow::engine {
@@ -38,8 +39,9 @@ class EventBus final : public EventSink {
   using Subscriber = std::function<void(const std::string& instance, const kernel::Event& event)>;
 
   /// At most `waiting` events wait per subscriber. Past that its oldest are dropped, and it is told how many by an
-  /// event of type "events.dropped" with data {"count"}.
-  explicit EventBus(std::size_t waiting = 100'000);
+  /// event of type "events.dropped" with data {"count"}. What a subscriber throws goes no further; the first time, `log`
+  /// is told.
+  explicit EventBus(LogLine log = {}, std::size_t waiting = 100'000);
   /// Drops what waits; a callback that runs comes to its end.
   ~EventBus() override;
 
@@ -52,6 +54,7 @@ class EventBus final : public EventSink {
 
  private:
   class Queue;
+  const LogLine log_;
   const std::size_t limit_;
   std::atomic<bool> wanted_ = false;
   std::mutex mutex_;

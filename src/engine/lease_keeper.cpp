@@ -189,6 +189,7 @@ void LeaseKeeper::share() {
   if (!leases) return say(fmt::format("leases not read: {}", leases.error().to_string()));
   const Timestamp now = context_.clock->now();
   const std::uint32_t count = context_.store->shared_partitions();
+  take_orphans(*leases, now);
   if (count == 0) return;
   std::set<std::string, std::less<>> nodes{context_.node};
   std::set<Partition> taken;
@@ -214,6 +215,24 @@ void LeaseKeeper::share() {
       ++have;
     else if (!lease.error().is(code::conflict))
       say(fmt::format("partition {} not acquired: {}", partition.value, lease.error().to_string()));
+  }
+}
+
+/// A process that shares nothing goes on with nothing once it is gone, unless somebody starts it again.
+void LeaseKeeper::take_orphans(const std::vector<Lease>& leases, Timestamp now) {
+  for (const Lease& lease : leases) {
+    const bool orphan = lease.partition.value >= context_.store->shared_partitions() && lease.expires <= now && !shares(lease.node);
+    if (!orphan || held_.contains(lease.partition)) continue;
+    const auto known = empty_.find(lease.partition);
+    if (known != empty_.end() && known->second == lease.epoch) continue;
+    const auto unfinished = context_.store->unfinished(lease.partition, {}, 1);
+    if (unfinished && unfinished->empty()) {
+      empty_[lease.partition] = lease.epoch;
+      continue;
+    }
+    const Result<Lease> taken = unfinished ? acquire(lease.partition, false) : Result<Lease>(fail(unfinished.error()));
+    if (!taken && !taken.error().is(code::conflict))
+      say(fmt::format("partition {} not taken over: {}", lease.partition.value, taken.error().to_string()));
   }
 }
 

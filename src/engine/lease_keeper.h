@@ -10,7 +10,8 @@
 // one more, so all nodes come to the same answer without talking. Clocks may differ: that costs time, never safety,
 // for the store fences every commit.
 //
-// A process that shares nothing (`mapflow run`) has a name with a '/' in it, and is not counted.
+// A process that shares nothing (`mapflow run`) has a name with a '/' in it, and is not counted. When its lease has run out
+// and something unfinished is in its partition, the node that sees it first takes that over.
 #pragma once
 
 #include <functional>
@@ -81,11 +82,13 @@ class LeaseKeeper : public std::enable_shared_from_this<LeaseKeeper> {
   void round();
   void renew_all();
   void share();
+  void take_orphans(const std::vector<persistence::Lease>& leases, Timestamp now);
   void hand_over(persistence::Partition partition);
   void let_go(const persistence::Lease& lease);
 
   const LeaseKeeperContext context_;
   std::map<persistence::Partition, Held> held_;
+  std::map<persistence::Partition, persistence::Epoch> empty_;  ///< of others, with nothing unfinished in them at that epoch
   bool stopping_ = false;
   std::vector<std::move_only_function<void()>> stopped_;
 };

@@ -10,9 +10,9 @@
 #include "engine/command.h"
 #include "engine/finished_instance.h"
 #include "engine/instance_id.h"
+#include "engine/start_demand.h"
 #include "engine/stored_instance.h"
 #include "steps/registry.h"
-#include "value/json.h"
 
 namespace mapflow::engine {
 namespace {
@@ -22,6 +22,15 @@ constexpr Duration kOwnLease = std::chrono::seconds(2);    ///< of a process tha
 constexpr Duration kTakeOver = std::chrono::seconds(10);   ///< how long a dead process's lease is waited for
 constexpr std::string_view kRerunTag = "rerun-of:";        ///< by which a rerun is found from the instance it repeats
 constexpr std::chrono::seconds kDrain(30);                 ///< for messages on their way when the engine stops
+
+/// Why an instance cannot be run here, in other words than those of leases.
+Error not_to_be_had(const std::string& id, Error why) {
+  if (!why.is(code::conflict)) return why;
+  Error error(code::conflict, fmt::format("another process runs instance '{}'", id),
+              "it can be watched and asked for things from here; to run it here, that process must end first");
+  error.cause = std::make_shared<const Error>(std::move(why));
+  return error;
+}
 
 }  // namespace
 
@@ -140,20 +149,9 @@ persistence::Partition Node::home(std::string_view id) const {
 
 void Node::start(std::string_view workflow, StartOptions options, std::function<void(Result<Started>)> answered) {
   if (Status begun = begin(); !begun) return answered(fail(std::move(begun).error()));
-  const ProgramPtr program = programs_->current(workflow);
-  if (!program) return answered(fail(code::not_found, fmt::format("there is no workflow '{}'", workflow)));
-  Status fits = program->check_input(options.input);
-  if (fits && options.input.memory_bytes() > options_.payload_bytes &&
-      to_json(options.input).size() > options_.payload_bytes)
-    fits = fail(code::resource_exhausted, fmt::format("the input is larger than {} bytes", options_.payload_bytes));
-  if (!fits) return answered(fail(std::move(fits).error()));
-
-  StartDemand demand{program, {}, !options.id.empty()};
-  demand.start.id = std::move(options.id);
-  demand.start.correlation_id = std::move(options.correlation_id);
-  demand.start.input = std::move(options.input);
-  demand.start.tags = std::move(options.tags);
-  start(std::move(demand), std::move(answered));
+  auto demand = make_start(*programs_, workflow, std::move(options), options_.payload_bytes, clock_->now(), *random_);
+  if (!demand) return answered(fail(std::move(demand).error()));
+  start(*std::move(demand), std::move(answered));
 }
 
 void Node::start(StartDemand demand, std::function<void(Result<Started>)> answered) {
@@ -198,7 +196,8 @@ Status Node::attach(const std::string& id) {
   std::promise<Status> taken;
   member_->leases().take(partition, saturating_add(clock_->now(), kTakeOver),
                          [&taken](Status status) { taken.set_value(std::move(status)); });
-  return taken.get_future().get();
+  if (Status had = taken.get_future().get(); !had) return fail(not_to_be_had(id, std::move(had).error()));
+  return {};
 }
 
 // --- requests ---------------------------------------------------------------------------------------------------------
@@ -214,10 +213,7 @@ Result<Value> Node::call(const std::string& id, Demand demand) {
 }
 
 Status Node::tell(const std::string& id, Demand demand) {
-  if (const auto* signal = std::get_if<kernel::Signal>(&demand);
-      signal && signal->payload.memory_bytes() > options_.payload_bytes &&
-      to_json(signal->payload).size() > options_.payload_bytes)
-    return fail(code::resource_exhausted, fmt::format("the payload is larger than {} bytes", options_.payload_bytes));
+  MAPFLOW_TRY(check_payload(demand, options_.payload_bytes));
   MAPFLOW_TRY(call(id, std::move(demand)));
   return {};
 }
@@ -336,7 +332,7 @@ void Node::start_elsewhere(ErrandPtr errand) {
   const auto take_over = saturating_add(clock_->now(), kTakeOver);
   const persistence::Partition partition = errand->partition;
   member_->leases().take(partition, take_over, [errand = std::move(errand)](Status taken) {
-    if (!taken) return errand->answer(fail(std::move(taken).error()));
+    if (!taken) return errand->answer(fail(not_to_be_had(errand->id, std::move(taken).error())));
     errand->answer(Value(true));
   });
 }

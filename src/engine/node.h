@@ -99,7 +99,7 @@ class Node {
   std::shared_ptr<HandlerTable> handlers_ = std::make_shared<HandlerTable>();
   std::shared_ptr<SystemClock> clock_ = std::make_shared<SystemClock>();
   std::shared_ptr<SystemRandom> random_ = std::make_shared<SystemRandom>();
-  std::shared_ptr<EventBus> events_ = std::make_shared<EventBus>();
+  std::shared_ptr<EventBus> events_ = std::make_shared<EventBus>(options_.log);
   std::shared_ptr<RunListeners> run_listeners_ = std::make_shared<RunListeners>();
   std::once_flag run_listeners_subscribed_;
 

@@ -9,6 +9,9 @@
 namespace mapflow::engine {
 
 struct ShardOptions {
+  /// False: decides what is asked of it, but calls nobody and takes up no work that stood still (see clerk.h).
+  bool calls = true;
+
   // --- turns and commits ---
   std::size_t turn_inputs = 4096;         ///< inputs decided in one turn of one partition, at most
   std::size_t commits_in_flight = 2;      ///< per partition; beyond it, inputs are only collected

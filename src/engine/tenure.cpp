@@ -57,7 +57,7 @@ void Tenure::take_up(RecoveredPartition recovered) {
     by_id_.emplace(instance.id, instance.ref);
     definitions_.insert(instance.program->hash());
     if (!instance.has_row || instance.listed != instance.state.state) want_row(instance, false);
-    inputs_.push_back({instance.ref, kernel::Recover{}});
+    if (parts_.options.calls) inputs_.push_back({instance.ref, kernel::Recover{}});
     enroll_child(instance);
     enroll_turn(instance);
   }
@@ -141,7 +141,7 @@ void Tenure::decide_inputs() {
   }
 }
 
-std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& input) {
+std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& input, const kernel::Ticket* ticket) {
   if (instance.covered_seq > 0 && instance.records.empty() && instance.base.empty())
     instance.base = kernel::encode_state(instance.state);
   const auto* const start = std::get_if<kernel::Start>(&input);
@@ -149,9 +149,9 @@ std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& inp
   const kernel::Spending used = instance.state.ledger.used;
   const kernel::Reserve reserved = instance.state.ledger.reserved;
   if (child) look_up_allowances(start ? start->parent_id : instance.state.parent_id);
-  kernel::Commit commit = kernel::decide(*instance.program, instance.state, input, now_, limits_);
+  kernel::Commit commit = kernel::decide(*instance.program, instance.state, input, now_, limits_, ticket);
   limits_.above = {};
-  if (commit.refused) return std::move(commit.refused);
+  if (commit.refused && commit.records.empty()) return std::move(commit.refused);
   if (!commit.records.empty())
     take_records(instance, commit);
   else
@@ -160,7 +160,7 @@ std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& inp
   for (kernel::Event& event : commit.events) batch_.events.push_back({instance.id, std::move(event)});
   if (commit.more) inputs_.push_back({instance.ref, kernel::Continue{}});
   if (child || !fund_waiters_.empty()) charge_parent(instance, used, reserved);
-  return std::nullopt;
+  return std::move(commit.refused);
 }
 
 void Tenure::arm_untouched(Instance& instance, const kernel::Input& input) {
@@ -298,6 +298,8 @@ void Tenure::release(Batch batch) {
         child_errands_.push_back({now_, released.instance, std::move(*child)});
       } else if (auto* told = std::get_if<kernel::TellChild>(&released.effect)) {
         child_errands_.push_back({now_, released.instance, std::move(*told)});
+      } else if (!parts_.options.calls) {
+        continue;  // whoever runs the instance next makes the call
       } else if (const Instance* const instance = parts_.instances.find(released.instance)) {
         parts_.dispatcher.place(number_, *instance, std::get<kernel::PlaceCall>(std::move(released.effect)), inputs_);
       }

@@ -128,12 +128,14 @@ class Tenure {
   // --- what comes in (tenure_requests.cpp) ---
   void take_requests();
   void take_commands();
-  /// What the request came to; nullopt when its answer comes later. `answer` is taken from only then.
-  std::optional<Result<Value>> carry_out(const std::string& id, Demand& demand, Answer& answer);
+  /// What the request came to; nullopt when its answer comes later. `answer` is taken from only then. `ticket`: of a
+  /// command from the inbox, when it has one.
+  std::optional<Result<Value>> carry_out(const std::string& id, Demand& demand, Answer& answer,
+                                         const kernel::Ticket* ticket = nullptr);
   Result<Value> start(const std::string& id, StartDemand& demand);
-  std::optional<Result<Value>> ask(Instance& instance, Demand& demand, Answer& answer);
-  Result<Value> ask_absent(const std::string& id, const Demand& demand);
-  Result<Value> ask_over(const persistence::InstanceRow& row, const Demand& demand);
+  std::optional<Result<Value>> ask(Instance& instance, Demand& demand, Answer& answer, const kernel::Ticket* ticket);
+  Result<Value> ask_absent(const std::string& id, const Demand& demand, const kernel::Ticket* ticket = nullptr);
+  Result<Value> ask_over(const persistence::InstanceRow& row, const Demand& demand, const kernel::Ticket* ticket);
   Result<kernel::Input> input_for(const Instance& instance, const Demand& demand) const;
   void keep_definition(const kernel::Program& program);
   Result<Instance*> create(const std::string& id, ProgramPtr program, kernel::Start start);
@@ -163,7 +165,8 @@ class Tenure {
 
   // --- deciding (tenure.cpp) ---
   void decide_inputs();
-  std::optional<Error> decide(Instance& instance, const kernel::Input& input);
+  /// Why the request was refused, if it was.
+  std::optional<Error> decide(Instance& instance, const kernel::Input& input, const kernel::Ticket* ticket = nullptr);
   void arm_untouched(Instance& instance, const kernel::Input& input);
   void take_records(Instance& instance, const kernel::Commit& commit);
   void follow_state(Instance& instance);

@@ -48,7 +48,8 @@ void Tenure::take_commands() {
     Status done;
     if (command) {
       Answer nobody;
-      const auto result = carry_out(command->instance, command->demand, nobody);
+      const kernel::Ticket* const ticket = command->ticket.id.empty() ? nullptr : &command->ticket;
+      const auto result = carry_out(command->instance, command->demand, nobody, ticket);
       if (result && !*result) done = fail(result->error());
     } else {
       done = fail(std::move(command).error());
@@ -69,14 +70,16 @@ Instance* Tenure::find(std::string_view id) {
   return found == by_id_.end() ? nullptr : parts_.instances.find(found->second);
 }
 
-std::optional<Result<Value>> Tenure::carry_out(const std::string& id, Demand& demand, Answer& answer) {
+std::optional<Result<Value>> Tenure::carry_out(const std::string& id, Demand& demand, Answer& answer,
+                                               const kernel::Ticket* ticket) {
   if (const auto broken = unreadable_.find(id); broken != unreadable_.end()) return fail(broken->second);
-  if (Instance* const instance = find(id)) return ask(*instance, demand, answer);
+  if (Instance* const instance = find(id)) return ask(*instance, demand, answer, ticket);
   if (auto* const wish = std::get_if<StartDemand>(&demand)) return start(id, *wish);
-  return ask_absent(id, demand);
+  return ask_absent(id, demand, ticket);
 }
 
-std::optional<Result<Value>> Tenure::ask(Instance& instance, Demand& demand, Answer& answer) {
+std::optional<Result<Value>> Tenure::ask(Instance& instance, Demand& demand, Answer& answer,
+                                         const kernel::Ticket* ticket) {
   const kernel::State& state = instance.state;
   if (const auto* start = std::get_if<StartDemand>(&demand)) {
     if (Status same = check_same_start(*start, state); !same) return fail(std::move(same).error());
@@ -91,8 +94,9 @@ std::optional<Result<Value>> Tenure::ask(Instance& instance, Demand& demand, Ans
   }
   if (is_terminal(state.state) && revives(demand)) return fail(reroute::later, fmt::format("the end of instance '{}' is on its way to the store", instance.id));
   const auto input = input_for(instance, demand);
-  if (!input) return fail(input.error());
-  if (auto refused = decide(instance, *input)) return fail(*std::move(refused));
+  if (!input && input.error().is(code::unavailable)) return fail(input.error());
+  const kernel::Input impossible = kernel::Impossible{input ? Error() : input.error()};  // so that it is remembered
+  if (auto refused = decide(instance, input ? *input : impossible, ticket)) return fail(*std::move(refused));
   return Value();
 }
 
@@ -110,19 +114,19 @@ Result<kernel::Input> Tenure::input_for(const Instance& instance, const Demand& 
   return *input_of(demand);
 }
 
-Result<Value> Tenure::ask_absent(const std::string& id, const Demand& demand) {
+Result<Value> Tenure::ask_absent(const std::string& id, const Demand& demand, const kernel::Ticket* ticket) {
   MAPFLOW_ASSIGN(const persistence::InstanceRow row, parts_.store->instance(id));
   if (row.partition != lease_.partition)
     return fail(reroute::elsewhere, fmt::format("it is in partition {}", row.partition.value));
   if (!row.finished) return fail(code::internal, fmt::format("instance '{}' is unfinished and not here", id));
-  return revives(demand) ? ask_over(row, demand) : ask_finished(row, demand, *parts_.programs, now_);
+  return revives(demand) ? ask_over(row, demand, ticket) : ask_finished(row, demand, *parts_.programs, now_);
 }
 
 /// A request that may bring the instance back.
-Result<Value> Tenure::ask_over(const persistence::InstanceRow& row, const Demand& demand) {
+Result<Value> Tenure::ask_over(const persistence::InstanceRow& row, const Demand& demand, const kernel::Ticket* ticket) {
   MAPFLOW_ASSIGN(Instance* const instance, revive(row));
   const auto input = input_for(*instance, demand);
-  std::optional<Error> refused = input ? decide(*instance, *input) : std::optional(input.error());
+  std::optional<Error> refused = input ? decide(*instance, *input, ticket) : std::optional(input.error());
   if (!refused) {
     enroll_turn(*instance);  // whoever comes back goes on at once, be there a place or not
     return Value();

@@ -1,6 +1,7 @@
 #include "kernel/history.h"
 
 #include <algorithm>
+#include <map>
 
 #include "kernel/step_kind.h"
 #include "model/message.h"
@@ -35,6 +36,8 @@ Value limits_document(const Limits& limits) {
   return out;
 }
 
+double seconds(Duration span) { return static_cast<double>(span.count()) / 1e6; }
+
 /// Fills in what a record means. The record is about to be applied to `before`.
 class Describer {
  public:
@@ -57,6 +60,7 @@ class Describer {
     if (record.to != WorkflowState::running) type("workflow." + std::string(to_string(record.to)));
     else type(begins ? "workflow.admitted" : "workflow.resumed");
     if (!record.reason.empty()) put("reason", record.reason);
+    if (is_terminal(record.to)) put_seconds(before_.started);
     put_error(record.error);
   }
 
@@ -167,7 +171,9 @@ class Describer {
 
   void operator()(const StepSettled& record) {
     about(record.run, "step." + std::string(to_string(record.state)));
-    put("attempt", before_.run(record.run)->attempt);
+    const Run& run = *before_.run(record.run);
+    put("attempt", run.attempt);
+    put_seconds(run.started);
     if (record.state == StepState::completed) put("result", record.result);
     if (record.tolerated) put("tolerated", true);
     for (const auto& [variable, value] : record.writes) event_.data.mutable_object()["variables"].set(variable, value);
@@ -224,6 +230,20 @@ class Describer {
     put("state", to_string(record.as));
   }
 
+  void operator()(const TimerFired& record) { about(record.run, "timer.fired"); }
+
+  void operator()(const CommandReceived& record) {
+    type("command.received");
+    put("command", record.command);
+    put("id", record.id);
+  }
+
+  void operator()(const CommandRefused& record) {
+    type("command.refused");
+    put("id", record.id);
+    put("error", to_value(record.error));
+  }
+
   void operator()(const SignalReceived& record) {
     type("signal.received");
     put("signal", record.name);
@@ -238,6 +258,7 @@ class Describer {
  private:
   void type(std::string text) { event_.type = std::move(text); }
   void put(std::string_view key, Value value) { event_.data.set(key, std::move(value)); }
+  void put_seconds(Timestamp since) { put("seconds", seconds(event_.at - since)); }
   void put_error(const std::optional<Error>& error) { if (error) put("error", to_value(*error)); }
   void name(NodeIndex node, std::string path) {
     event_.path = std::move(path);
@@ -261,6 +282,7 @@ Event describe(const Program& program, const State& before, const Record& record
   Event event;
   event.seq = before.seq + 1;
   event.at = record.at;
+  event.workflow = program.definition().id;
   event.data = Value(Object{});
   std::visit(Describer(program, before, event), record.body);
   return event;
@@ -274,7 +296,7 @@ Value metrics(const State& state, Timestamp now) {
   const Counters& count = state.counters;
   const Timestamp end = is_terminal(state.state) ? state.changed : now;
   const std::uint64_t decided = count.completed + count.failed;
-  return object({{"duration_seconds", static_cast<double>((end - state.started).count()) / 1e6},
+  return object({{"duration_seconds", seconds(end - state.started)},
                  {"steps_completed", count.completed},
                  {"steps_failed", count.failed},
                  {"steps_skipped", count.skipped},
@@ -286,10 +308,34 @@ Value metrics(const State& state, Timestamp now) {
                  {"success_rate", decided == 0 ? 1.0 : static_cast<double>(count.completed) / static_cast<double>(decided)}});
 }
 
+/// By step id: how often it came to an end, and how long that took.
+Value step_durations(const std::vector<StepView>& steps) {
+  struct Sum {
+    std::uint64_t count = 0, attempts = 0;
+    Duration total{}, longest{};
+  };
+  std::map<std::string, Sum> sums;
+  for (const StepView& step : steps) {
+    if (!step.ended || step.state == StepState::skipped) continue;
+    Sum& sum = sums[step.id];
+    const Duration took = *step.ended - step.started;
+    ++sum.count;
+    sum.attempts += step.attempt;
+    sum.total += took;
+    sum.longest = std::max(sum.longest, took);
+  }
+  Value out(Object{});
+  for (const auto& [id, sum] : sums)
+    out.set(id, object({{"count", sum.count}, {"attempts", sum.attempts}, {"total_seconds", seconds(sum.total)},
+                        {"longest_seconds", seconds(sum.longest)}}));
+  return out;
+}
+
 Value step_document(const StepView& step) {
   Value out = object({{"path", step.path}, {"id", step.id}, {"type", step.type}, {"state", to_string(step.state)},
                       {"attempt", step.attempt}, {"started_at", format_timestamp(step.started)}});
   out.set("ended_at", step.ended ? Value(format_timestamp(*step.ended)) : Value());
+  if (step.ended) out.set("seconds", seconds(*step.ended - step.started));
   if (step.due) out.set("due", format_timestamp(*step.due));
   if (step.error) out.set("error", to_value(*step.error));
   return out;
@@ -419,9 +465,11 @@ Value instance_document(const Program& program, const State& state, Timestamp no
   const Progress done = progress(program, state);
   out.set("progress", object({{"completed", done.completed}, {"total", done.total}, {"fraction", done.fraction}}));
   Array steps;
-  for (const StepView& step : step_views(program, state)) steps.push_back(step_document(step));
+  const std::vector<StepView> views = step_views(program, state);
+  for (const StepView& step : views) steps.push_back(step_document(step));
   out.set("steps", Value(std::move(steps)));
   if (state.ledger.limits.any()) out.set("budget", limits_document(state.ledger.limits));
+  out.mutable_object()["metrics"].set("steps", step_durations(views));
   out.set("started_at", format_timestamp(state.started));
   out.set("ended_at", is_terminal(state.state) ? Value(format_timestamp(state.changed)) : Value());
   if (!state.correlation_id.empty()) out.set("correlation_id", state.correlation_id);

@@ -18,6 +18,7 @@ struct Event {
   std::uint64_t seq = 0;      ///< of its record
   Timestamp at;
   std::string type;           ///< "workflow.started", "step.completed", "signal.received" …
+  std::string workflow;       ///< id of the definition; not part of to_value()
   std::string path;           ///< of the step, or empty
   std::string step;           ///< its id
   std::string kind;           ///< its kind

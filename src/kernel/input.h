@@ -88,6 +88,8 @@ struct Complete {
   std::string token;
   Result<Reply> outcome;
 };
+/// A request that was found impossible before it came here.
+struct Impossible { Error why; };
 /// A child instance is over, or could not be started (`state` is failed and `error` says why).
 struct ChildEnded {
   std::string child;            ///< instance id
@@ -102,7 +104,14 @@ struct ChildEnded {
 struct Compensate {};
 
 using Input = std::variant<Start, Admit, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update,
-                           MakeCheckpoint, Rewind, Complete, ChildEnded, ChildSpent, Compensate>;
+                           MakeCheckpoint, Rewind, Complete, Impossible, ChildEnded, ChildSpent, Compensate>;
+
+/// Under what name a request is remembered, so that it is carried out once however often it comes, and its sender can
+/// find out what became of it.
+struct Ticket {
+  std::string id;
+  std::string command;          ///< for people: "pause", "signal" …
+};
 
 // --- effects ------------------------------------------------------------------------------------------------------
 
@@ -150,7 +159,7 @@ struct Commit {
   std::vector<Effect> effects;
   std::vector<Event> events;       ///< what happened, when DecideLimits::events asks for it
   bool more = false;               ///< the turn was cut short: give the instance a Continue
-  std::optional<Error> refused;    ///< why a request was not carried out; there are no records then
+  std::optional<Error> refused;    ///< why a request was not carried out; the records, if any, only say so
 };
 
 }  // namespace mapflow::kernel

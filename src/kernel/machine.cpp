@@ -5,12 +5,28 @@
 
 namespace mapflow::kernel {
 
-Commit decide(const Program& program, State& state, const Input& input, Timestamp now, const DecideLimits& limits) {
-  return Machine(program, state, now, limits).decide(input);
+Commit decide(const Program& program, State& state, const Input& input, Timestamp now, const DecideLimits& limits,
+              const Ticket* ticket) {
+  Machine machine(program, state, now, limits);
+  return ticket ? machine.decide(input, *ticket) : machine.decide(input);
 }
 
 Commit Machine::decide(const Input& input) {
   std::visit([this](const auto& each) { on(each); }, input);
+  drain();
+  return std::move(commit_);
+}
+
+Commit Machine::decide(const Input& input, const Ticket& ticket) {
+  if (const CommandOutcome* known = state_.command(ticket.id)) {
+    commit_.refused = known->refused;
+    return std::move(commit_);
+  }
+  const bool over = is_terminal(state_.state);
+  if (!over) emit(CommandReceived{ticket.id, ticket.command});
+  std::visit([this](const auto& each) { on(each); }, input);
+  if (over && !commit_.records.empty()) emit(CommandReceived{ticket.id, ticket.command});
+  if (!over && commit_.refused) emit(CommandRefused{ticket.id, *commit_.refused});
   drain();
   return std::move(commit_);
 }
@@ -144,8 +160,10 @@ void Machine::fire_timers() {
     } else if (due.state == StepState::retrying) {
       begin_attempt(due.id);
     } else {
-      StepScope scope(*this, due.id);
-      node(due).kind->on_timer(scope);
+      const RunId id = due.id;
+      emit(TimerFired{id});
+      StepScope scope(*this, id);
+      node(run(id)).kind->on_timer(scope);
     }
     ensure(state_.timers.empty() || *state_.timers.begin() != before, "a timer that fired is dealt with");
   }

@@ -37,8 +37,11 @@ struct DecideLimits {
 };
 
 /// Decides what `input` means at `now`, and applies it to `state`. Pure: the same arguments give the same commit.
+/// With a ticket, what becomes of the request is remembered under it, also that it was refused; what is remembered
+/// already is not carried out again. An instance that is over remembers only what is carried out.
 /// When the commit cannot be made durable the state must be thrown away and read from the store again.
-Commit decide(const Program& program, State& state, const Input& input, Timestamp now, const DecideLimits& limits = {});
+Commit decide(const Program& program, State& state, const Input& input, Timestamp now, const DecideLimits& limits = {},
+              const Ticket* ticket = nullptr);
 
 /// Whether the instance's steps, as far as they came, call for compensation.
 bool has_something_to_undo(const Program& program, const State& state);

@@ -295,10 +295,31 @@ struct Rewound {
   }
 };
 
+/// A waiting step's time has come. What the step makes of it follows.
+struct TimerFired {
+  RunId run;
+  template <class A> void fields(A& a) { a("run", run); }
+};
+
+/// A command came from another process, under an id of its own.
+struct CommandReceived {
+  std::string id;
+  std::string command;          ///< its name: "pause", "signal" …
+  template <class A> void fields(A& a) { a("id", id); a("command", command); }
+};
+
+/// The command was not carried out.
+struct CommandRefused {
+  std::string id;
+  Error error;
+  template <class A> void fields(A& a) { a("id", id); a("error", error); }
+};
+
 using RecordBody = std::variant<InstanceStarted, StateChanged, FrameOpened, FrameClosed, StepStarted, AttemptStarted,
                                 CallPlaced, StepWaiting, Noted, StepRetrying, StepFaulted, StepSucceeded, StepSettled,
                                 StepSkipped, SignalReceived, SignalTaken, VariablesUpdated, ChildKept, ChildReleased, ChildGone, CallLeftOpen,
-                                CheckpointCreated, Rewound, CallHeld, UseSettled, ChildCharged, BudgetChanged>;
+                                CheckpointCreated, Rewound, CallHeld, UseSettled, ChildCharged, BudgetChanged,
+                                CommandReceived, CommandRefused, TimerFired>;
 
 struct Record {
   Timestamp at;

@@ -150,6 +150,7 @@ State taken_back(State present, const Rewound& record, Timestamp at) {
     back.ledger.idle_us += (at - present.changed).count();
     back.ledger.set_wall_end(back.started);
   }
+  back.commands = std::move(present.commands);
   back.released = std::move(present.released);
   back.counters.retries = present.counters.retries;
   back.counters.calls = present.counters.calls;

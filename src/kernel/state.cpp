@@ -26,6 +26,11 @@ const Frame* State::frame(FrameId wanted) const {
   return found == frames.end() ? nullptr : &found->second;
 }
 
+const CommandOutcome* State::command(std::string_view wanted) const {
+  const auto found = std::ranges::find(commands, wanted, &CommandOutcome::id);
+  return found == commands.end() ? nullptr : &*found;
+}
+
 const Frame* State::around(const Frame& inner) const {
   const Run* owner = run(inner.owner);
   return owner ? frame(owner->frame) : nullptr;
@@ -376,6 +381,19 @@ class Applier {
   }
 
   void operator()(const Rewound& record) { state_ = taken_back(std::move(state_), record, at_); }
+
+  void operator()(const TimerFired&) {}
+
+  void operator()(const CommandReceived& record) {
+    auto& commands = state_.commands;
+    if (commands.size() >= State::kCommandsKept) commands.erase(commands.begin());
+    commands.push_back({record.id, std::nullopt});
+  }
+
+  void operator()(const CommandRefused& record) {
+    for (CommandOutcome& command : state_.commands)
+      if (command.id == record.id) command.refused = record.error;
+  }
 
  private:
   Run& run(RunId id) { return state_.runs.at(id); }

@@ -152,6 +152,13 @@ struct Checkpoint {
   template <class A> void fields(A& a) { a("name", name); a("seq", seq); a("at", at); a("path", path); }
 };
 
+/// What became of a command that another process left for the instance.
+struct CommandOutcome {
+  std::string id;
+  std::optional<Error> refused;
+  template <class A> void fields(A& a) { a("id", id); a("refused", refused); }
+};
+
 struct Counters {
   std::uint64_t completed = 0, failed = 0, skipped = 0, cancelled = 0, retries = 0, calls = 0, compensations = 0;
   template <class A> void fields(A& a) {
@@ -165,6 +172,8 @@ struct State {
   static constexpr std::size_t kSettledKept = 2000;
   /// At most this many checkpoints are kept; the oldest gives way.
   static constexpr std::size_t kCheckpointsKept = 32;
+  /// The outcomes of so many commands are remembered; one that comes again is not carried out again.
+  static constexpr std::size_t kCommandsKept = 100;
 
   std::uint64_t seq = 0;              ///< records applied
   std::string id, workflow, version, definition, correlation_id, parent_id, rerun_of;
@@ -194,6 +203,7 @@ struct State {
   UndoState custom_undo = UndoState::due;  ///< of the workflow's compensation_steps, with strategy custom
   std::map<std::string, Released> released;  ///< children by instance id
   std::vector<Settled> settled;
+  std::vector<CommandOutcome> commands;  ///< the latest ones, in the order in which they came
   Counters counters;
   Ledger ledger;
   std::uint32_t last_run = 0;
@@ -209,6 +219,7 @@ struct State {
     a("started", started); a("changed", changed); a("deadline", deadline); a("seed", seed); a("input", input);
     a("variables", variables); a("results", results); a("errors", errors); a("failure", failure); a("custom_undo", custom_undo);
     a("signals", signals); a("runs", runs); a("frames", frames); a("undo", undo); a("settled", settled);
+    a("commands", commands);
     a("counters", counters); a("ledger", ledger); a("last_run", last_run); a("last_frame", last_frame); a("last_execution", last_execution);
     a("rerun_of", rerun_of); a("checkpoints", checkpoints); a("rewinds", rewinds);
   }
@@ -221,6 +232,8 @@ struct State {
   Timestamp wake_at() const;
   const Run* run(RunId id) const;
   const Frame* frame(FrameId id) const;
+  /// What became of that command; nullptr when it never came, or too many came since.
+  const CommandOutcome* command(std::string_view id) const;
   /// The frame in which a frame's owner stands; nullptr for the instance's own frames.
   const Frame* around(const Frame& inner) const;
   /// "fan/pack" or "each[3]/fetch", "pay/compensate": the chain of step ids down to this run.

@@ -27,6 +27,7 @@ class Machine {
         reserved_before_(state.ledger.reserved) {}
 
   Commit decide(const Input& input);
+  Commit decide(const Input& input, const Ticket& ticket);
 
   const Program& program() const { return program_; }
   const State& state() const { return state_; }
@@ -79,6 +80,7 @@ class Machine {
   void on(const MakeCheckpoint& make);
   void on(const Rewind& rewind);
   void on(const Complete& complete);
+  void on(const Impossible& request) { refuse(request.why); }
   void on(const ChildEnded& ended);
   void on(const ChildSpent& spent);
   void on(const Compensate&);
