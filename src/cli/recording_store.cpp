@@ -17,7 +17,7 @@ void RecordingStore::commit(persistence::Commit commit, persistence::CommitDone 
     }
     done(std::move(position));
   };
-  inner_->commit(std::move(commit), std::move(note));
+  inner().commit(std::move(commit), std::move(note));
 }
 
 std::vector<RecordedTransaction> RecordingStore::take() {
