@@ -53,6 +53,12 @@ struct Target {
   ShowOptions show;
   HistoryOptions history;
   ListOptions list;
+  ServeOptions serve;
+  StartVerbOptions start;
+  RequestOptions request;
+  InboxOptions inbox;
+  WatchOptions watch;
+  ResultOptions result;
   JinjaRenderOptions render;
   JinjaEvalOptions eval;
   JinjaReplOptions repl;
@@ -164,6 +170,133 @@ void add_looking(CLI::App& app, Target& to) {
   list.callback([&to] { to.chosen = to.list; });
 }
 
+void input_options(CLI::App& app, std::vector<std::string>& inputs, std::string& file, const std::string& what) {
+  repeated(app, "-i", inputs, "KEY=VALUE", "a member of the " + what + "; VALUE is JSON if it parses as JSON, else text");
+  option(app, "--input", file, "FILE|-", "the " + what + " as JSON");
+}
+
+/// One that waits for whoever runs the instance.
+void patience_option(CLI::App& app, double& seconds) {
+  app.add_option("--timeout", seconds, "how long to wait for whoever runs the instance (30)")
+      ->option_text("SECONDS")
+      ->check(CLI::Range(0.0, 1e6));
+}
+
+void add_start(CLI::App& app, Target& to) {
+  CLI::App& start = *app.add_subcommand("start", "accept an instance without running it; a serving node picks it up");
+  start.add_option("FILE", to.start.file, "the definition, YAML or JSON")->required();
+  input_options(start, to.start.inputs, to.start.input_file, "input");
+  option(start, "--id", to.start.id, "ID", "name the instance; a second start with the same input finds the first");
+  option(start, "--correlation-id", to.start.correlation_id, "TEXT", "what it has to do with, for people to search by");
+  repeated(start, "--tag", to.start.tags, "TAG", "a tag to list by");
+  repeated(start, "--with", to.start.with, "FILE|DIR", "definitions that this one calls");
+  patience_option(start, to.start.timeout_seconds);
+  store_option(start, to.start.store);
+  json_flag(start, to.start.json);
+  start.callback([&to] { to.chosen = to.start; });
+}
+
+void add_serve(CLI::App& app, Target& to) {
+  CLI::App& serve = *app.add_subcommand("serve", "run whatever is in a store; start more of them to share the work");
+  option(serve, "--listen", to.serve.listen, "ADDRESS", "where /healthz /readyz /version /metrics are answered (127.0.0.1:7700)");
+  flag(serve, "--allow-remote", to.serve.allow_remote, "let --listen name an address that other machines reach");
+  option(serve, "--node", to.serve.node, "NAME", "the name of this node; each on one store has its own");
+  repeated(serve, "--workflows", to.serve.workflows, "FILE|DIR", "definitions to know, for sub-workflows called by name");
+  option(serve, "--secrets", to.serve.secrets_file, "FILE", "secrets, NAME=VALUE a line; also MAPFLOW_SECRET_<NAME>");
+  store_option(serve, to.serve.store);
+  serve.footer(
+      "\nIt ends on Ctrl-C or SIGTERM after handing over what it runs; a second one ends it at once.\n"
+      "exit status: 0 ended in good order, 2 bad usage or definition, 3 the store or the address cannot be used");
+  serve.callback([&to] { to.chosen = to.serve; });
+}
+
+using What = RequestOptions::What;
+
+CLI::App& add_request(CLI::App& app, Target& to, What what, const std::string& verb, const std::string& doc) {
+  CLI::App& request = *app.add_subcommand(verb, doc);
+  request.add_option(what == What::answer ? "TOKEN" : "ID", to.request.id,
+                     what == What::answer ? "the message, as `mapflow inbox` names it" : "the instance")
+      ->required();
+  option(request, "--key", to.request.key, "KEY", "carry it out once, however often it is sent under this key");
+  patience_option(request, to.request.timeout_seconds);
+  store_option(request, to.request.store);
+  json_flag(request, to.request.json);
+  request.callback([&to, what] {
+    to.request.what = what;
+    to.chosen = to.request;
+  });
+  return request;
+}
+
+void payload_options(CLI::App& app, Target& to, const std::string& word, const std::string& what) {
+  app.add_option(word, to.request.payload, "the " + what + ": JSON if it parses as JSON, else text");
+  input_options(app, to.request.inputs, to.request.input_file, what);
+}
+
+void add_requests(CLI::App& app, Target& to) {
+  const auto reason = [&to](CLI::App& verb) { option(verb, "--reason", to.request.reason, "TEXT", "why, for the history"); };
+  reason(add_request(app, to, What::pause, "pause", "hold an instance: what runs may finish, nothing new starts"));
+  add_request(app, to, What::resume, "resume", "let a paused or suspended instance go on");
+  reason(add_request(app, to, What::cancel, "cancel", "end an instance, and undo what it did"));
+  reason(add_request(app, to, What::terminate, "terminate", "end an instance at once, undoing nothing"));
+
+  CLI::App& signal = add_request(app, to, What::signal, "signal", "give an instance a signal that it waits, or will wait, for");
+  signal.add_option("NAME", to.request.name, "the signal")->required();
+  payload_options(signal, to, "PAYLOAD", "payload");
+  signal.footer("\nexample: mapflow signal order-17 approval -i by=ann -i amount=250");
+
+  CLI::App& retry = add_request(app, to, What::retry, "retry", "try a step again that suspended its instance, or waits to be tried");
+  retry.add_option("STEP", to.request.name, "its path, or its id (every step that suspended the instance)");
+
+  CLI::App& skip = add_request(app, to, What::skip, "skip", "give a step up and go on behind it");
+  skip.add_option("STEP", to.request.name, "its path, or its id where that is unique")->required();
+  payload_options(skip, to, "RESULT", "result it shall be worth");
+
+  CLI::App& update = add_request(app, to, What::update, "update", "set variables of a paused or suspended instance");
+  input_options(update, to.request.inputs, to.request.input_file, "variables");
+  update.footer("\nexample: mapflow update order-17 -i limit=500 -i customer.vip=true");
+
+  CLI::App& inbox = *app.add_subcommand("inbox", "messages that wait for a person");
+  inbox.require_subcommand(0, 1);
+  inbox.fallthrough(false);
+  const auto list_options = [&to](CLI::App& verb) {
+    option(verb, "--workflow", to.inbox.workflow, "ID", "only those of this workflow");
+    verb.add_option("--limit", to.inbox.limit, "at most so many (100)")->option_text("N");
+    store_option(verb, to.inbox.store);
+    json_flag(verb, to.inbox.json);
+    verb.callback([&to, &verb] {
+      if (verb.get_subcommands().empty()) to.chosen = to.inbox;
+    });
+  };
+  list_options(inbox);
+  list_options(*inbox.add_subcommand("list", "what waits, oldest first"));
+  CLI::App& answer = add_request(inbox, to, What::answer, "answer", "answer a message; its workflow goes on with the answer");
+  payload_options(answer, to, "VALUE", "answer");
+  option(answer, "--error", to.request.error, "TEXT", "answer that it went wrong, and why");
+  answer.footer("\nexample: mapflow inbox answer 'order-17/approve#1' -i approved=true");
+}
+
+void add_following(CLI::App& app, Target& to) {
+  CLI::App& watch = *app.add_subcommand("watch", "follow an instance to its end, whoever runs it");
+  watch.add_option("ID", to.watch.id, "the instance")->required();
+  flag(watch, "--from-now", to.watch.from_now, "leave out what happened before");
+  store_option(watch, to.watch.store);
+  flag(watch, "--json", to.watch.json, "print each event as a JSON document on a line of its own");
+  watch.footer("\nexit status: 0 completed, 1 ended otherwise or is suspended, 130 interrupted");
+  watch.callback([&to] { to.chosen = to.watch; });
+
+  CLI::App& result = *app.add_subcommand("result", "print what an instance came to");
+  result.add_option("ID", to.result.id, "the instance")->required();
+  flag(result, "--wait", to.result.wait, "wait for its end");
+  result.add_option("--timeout", to.result.timeout_seconds, "with --wait: how long (as long as it takes)")
+      ->option_text("SECONDS")
+      ->check(CLI::Range(0.0, 1e9));
+  store_option(result, to.result.store);
+  json_flag(result, to.result.json);
+  result.footer("\nexit status: 0 completed, 1 ended otherwise or is suspended, 2 not over yet");
+  result.callback([&to] { to.chosen = to.result; });
+}
+
 void add_jinja(CLI::App& app, Target& to) {
   CLI::App& jinja = *app.add_subcommand("jinja", "try templates and expressions; without a word more: interactively");
   jinja.require_subcommand(0, 1);
@@ -239,9 +372,13 @@ void build(CLI::App& app, Target& to) {
   app.set_help_flag("-h,--help", "print this help");
   app.require_subcommand(1);
   add_run(app, to);
-  add_validate(app, to);
+  add_start(app, to);
+  add_serve(app, to);
   add_writing(app, to);
   add_looking(app, to);
+  add_following(app, to);
+  add_requests(app, to);
+  add_validate(app, to);
   add_jinja(app, to);
   add_store(app, to);
   add_bench(app, to);

@@ -83,7 +83,7 @@ class Loader {
 LoadedDefinitions load_definitions(const std::string& file, const std::vector<std::string>& with, const KindCatalog& kinds) {
   LoadedDefinitions loaded;
   Loader loader(loaded, kinds);
-  loader.read(file);
+  if (!file.empty()) loader.read(file);
   for (const std::string& path : with) {
     const auto files = files_of(path);
     if (!files) {
@@ -91,10 +91,13 @@ LoadedDefinitions load_definitions(const std::string& file, const std::vector<st
       continue;
     }
     for (const std::string& each : *files)
-      if (!same_file(each, file)) loader.read(each);
+      if (file.empty() || !same_file(each, file)) loader.read(each);
   }
   std::ranges::move(builder::validate(loaded.definitions, kinds), std::back_inserter(loaded.diagnostics));
   builder::sort_diagnostics(loaded.diagnostics);
+  // Whoever runs them may do so in another folder.
+  for (Definition& definition : loaded.definitions)
+    definition.file = std::filesystem::absolute(definition.file).lexically_normal().string();
   return loaded;
 }
 

@@ -20,8 +20,8 @@ struct LoadedDefinitions {
   bool sound() const { return !has_errors(diagnostics); }
 };
 
-/// Reads `file` with everything it includes, and the files and folders of `with`, and validates all of it together.
-/// What cannot be read is a diagnostic too.
+/// Reads `file`, unless it is empty, with everything it includes, and the files and folders of `with`, and validates all of it together.
+/// What cannot be read is a diagnostic too. The files of the definitions are absolute paths.
 LoadedDefinitions load_definitions(const std::string& file, const std::vector<std::string>& with, const KindCatalog& kinds);
 
 /// Each diagnostic with its line and a caret, and at the end how many there are.

@@ -12,7 +12,7 @@ namespace mapflow::cli {
 namespace {
 
 bool is_brief(std::string_view member) {
-  constexpr std::array shown{"attempt", "delivery", "error", "reason", "signal", "due", "until", "workflow", "branch"};
+  constexpr std::array shown{"command", "attempt", "delivery", "error", "reason", "signal", "due", "until", "workflow", "branch"};
   return std::ranges::any_of(shown, [&](std::string_view each) { return member == each; });
 }
 

@@ -19,14 +19,22 @@ Status add_inputs(Value& input, const std::vector<std::string>& assignments) {
   return {};
 }
 
-Result<Value> read_object(const std::string& path) {
+namespace {
+
+Result<Value> read_json(const std::string& path) {
   MAPFLOW_ASSIGN(const std::string text, read_text(path));
   auto value = parse_json(text);
-  if (!value) {
-    Error error = std::move(value).error();
-    error.where.file = path == "-" ? "standard input" : path;
-    return fail(std::move(error));
-  }
+  if (value) return value;
+  Error error = std::move(value).error();
+  error.where.file = path == "-" ? "standard input" : path;
+  return fail(std::move(error));
+}
+
+}  // namespace
+
+Result<Value> read_object(const std::string& path) {
+  auto value = read_json(path);
+  if (!value) return value;
   if (!value->is_object()) {
     return fail(code::invalid_input, "'" + path + "' holds JSON of type " + std::string(to_string(value->type())) +
                                          ", not an object");
@@ -44,6 +52,16 @@ Result<Value> read_input(const std::string& path, const std::vector<std::string>
     return fail(code::invalid_input, "the input is " + std::to_string(bytes) + " bytes long, more than " + std::to_string(most_bytes),
                 "write large data to a file and give its path");
   return input;
+}
+
+Result<Value> read_payload(const std::string& word, const std::string& path, const std::vector<std::string>& assignments) {
+  if (!word.empty() + !path.empty() + !assignments.empty() > 1)
+    return fail(code::invalid_input, "the value was given in several ways", "give one of: the value itself, --input, -i");
+  if (!path.empty()) return read_json(path);
+  if (!word.empty()) return parse_json(word).value_or(Value(word));
+  Value value;
+  MAPFLOW_TRY(add_inputs(value, assignments));
+  return value;
 }
 
 }  // namespace mapflow::cli

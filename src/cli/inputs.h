@@ -20,4 +20,8 @@ Result<Value> read_object(const std::string& path);
 /// The whole input: null when nothing was given at all. Errors: those above; invalid_input past `most_bytes` as JSON.
 Result<Value> read_input(const std::string& path, const std::vector<std::string>& assignments, std::size_t most_bytes);
 
+/// A value of any type: from a word (JSON if it parses as JSON, else text), a file, or put together from `key=value`; null
+/// when nothing was given. Errors: those above; invalid_input when several of the three were given.
+Result<Value> read_payload(const std::string& word, const std::string& path, const std::vector<std::string>& assignments);
+
 }  // namespace mapflow::cli

@@ -1,6 +1,7 @@
 #include "cli/interrupts.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -69,6 +70,12 @@ void Interrupts::drain() {
   std::array<char, 64> bytes{};
   while (read(read_end_, bytes.data(), bytes.size()) > 0) {
   }
+}
+
+bool Interrupts::wait(std::chrono::milliseconds span) {
+  pollfd signals{read_end_, POLLIN, 0};
+  if (poll(&signals, 1, static_cast<int>(span.count())) > 0) drain();
+  return stop_requested();
 }
 
 bool Interrupts::stop_requested() const { return stops.load() > 0; }

@@ -4,6 +4,8 @@
 // 130, from the signal handler, whatever the program is doing. A store survives that like any crash.
 #pragma once
 
+#include <chrono>
+
 namespace mapflow::cli {
 
 /// Signals are handled while this object lives; at most one lives at a time.
@@ -17,6 +19,8 @@ class Interrupts {
   /// Readable when a signal has come since drain(); for poll().
   int descriptor() const { return read_end_; }
   void drain();
+  /// Waits that long, or until a signal comes. Gives whether the program was asked to stop.
+  bool wait(std::chrono::milliseconds span);
   /// Whether the program was asked to stop.
   bool stop_requested() const;
 

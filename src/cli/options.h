@@ -62,6 +62,69 @@ struct ListOptions {
   bool json = false;
 };
 
+/// One node of a store.
+struct ServeOptions {
+  std::string listen = "127.0.0.1:7700";
+  bool allow_remote = false;
+  std::string node;                     ///< empty: made of the host's name and the process
+  std::vector<std::string> workflows;   ///< definition files and folders
+  std::string secrets_file;
+  std::string store = kDefaultStore;
+};
+
+/// Accepts an instance without running it.
+struct StartVerbOptions {
+  std::string file;
+  std::vector<std::string> inputs;
+  std::string input_file;
+  std::string id;
+  std::string correlation_id;
+  std::vector<std::string> tags;
+  std::vector<std::string> with;
+  double timeout_seconds = 30;
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
+/// Something that is asked of an instance.
+struct RequestOptions {
+  enum class What : std::uint8_t { pause, resume, cancel, terminate, signal, retry, skip, update, answer };
+  What what = What::pause;
+  std::string id;                    ///< the instance; for an answer: the token of the call
+  std::string name;                  ///< of the signal, or the step
+  std::string reason;
+  std::string payload;               ///< JSON if it parses as JSON, else text
+  std::vector<std::string> inputs;   ///< "key=value": members of the payload
+  std::string input_file;            ///< the payload as JSON
+  std::string error;                 ///< answer: what went wrong, instead of a payload
+  std::string key;                   ///< under which it is carried out once; empty: a new one
+  double timeout_seconds = 30;       ///< to wait for whoever runs the instance
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
+struct InboxOptions {
+  std::string workflow;              ///< empty: any
+  std::size_t limit = 100;
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
+struct WatchOptions {
+  std::string id;
+  bool from_now = false;             ///< leaves out what happened before
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
+struct ResultOptions {
+  std::string id;
+  bool wait = false;
+  double timeout_seconds = 0;        ///< 0: as long as it takes
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
 struct JinjaRenderOptions {
   std::string file;                  ///< path, or "-" for standard input
   std::string data_file;             ///< JSON, "-" for standard input, or empty
@@ -108,8 +171,9 @@ struct VersionOptions {
   bool json = false;
 };
 
-using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions, JinjaRenderOptions,
-                             JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
+using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
+                             ServeOptions, StartVerbOptions, RequestOptions, InboxOptions, WatchOptions, ResultOptions,
+                             JinjaRenderOptions, JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
                              BenchStoreLimitOptions, VersionOptions>;
 
 }  // namespace mapflow::cli

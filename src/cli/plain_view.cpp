@@ -13,7 +13,7 @@ namespace {
 
 /// What the engine keeps for itself, between the events that mean something to people.
 bool is_bookkeeping(std::string_view type) {
-  constexpr std::array<std::string_view, 7> kinds{"block.opened", "block.closed",   "step.attempt", "step.called",
+  constexpr std::array<std::string_view, 8> kinds{"block.opened", "timer.fired", "block.closed",   "step.attempt", "step.called",
                              "step.noted",   "step.succeeded", "signal.taken"};
   return std::ranges::find(kinds, type) != kinds.end();
 }

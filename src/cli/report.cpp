@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -84,6 +85,23 @@ void print_steps(Stream& stream, const Value& document) {
   for (const std::string& line : table.lines(stream)) stream.line(line);
 }
 
+/// "typically 12.3s (20 runs before), about 4.1s more"
+void print_estimate(Stream& stream, const Value& document) {
+  const auto span_at = [&](std::string_view path) -> std::optional<Duration> {
+    const Value* seconds = document.find_path(path);
+    if (!seconds || !seconds->is_number()) return std::nullopt;
+    const auto span = duration_from_seconds(seconds->as_double());
+    return span ? std::optional(*span) : std::nullopt;
+  };
+  const auto typical = span_at("estimate.typical_seconds");
+  if (!typical) return;
+  const std::uint64_t runs = count_at(document, "estimate.runs");
+  std::string text = fmt::format("typically {} ({} before)", format_elapsed(*typical), counted(runs, "run"));
+  if (const auto left = span_at("estimate.remaining_seconds"))
+    text += *left > Duration(0) ? ", about " + format_elapsed(*left) + " more" : ", longer than usual";
+  stream.line(text);
+}
+
 std::string summary(const Stream& stream, const Value& document) {
   const std::string state = text_at(document, "state");
   std::string text = stream.paint(state_color(state), state);
@@ -127,6 +145,7 @@ void print_instance(Stream& stream, const Value& document) {
   std::string times = "started " + text_at(document, "started_at");
   if (const std::string ended = text_at(document, "ended_at"); !ended.empty()) times += ", ended " + ended;
   stream.line(times);
+  print_estimate(stream, document);
   if (const std::string parent = text_at(document, "parent_id"); !parent.empty()) stream.line("child of " + parent);
   if (const Value* tags = document.find("tags"); tags && tags->size() > 0) stream.line("tags " + printable(to_json(*tags)));
   if (const Value* done = document.find_path("progress.fraction"); done && done->is_number() && text_at(document, "ended_at").empty())

@@ -24,6 +24,16 @@ EngineOptions engine_for_run(const std::string& store, Secrets secrets, engine::
   return options;
 }
 
+EngineOptions engine_for_serving(std::string node, std::shared_ptr<persistence::Store> store, Secrets secrets, engine::LogLine log) {
+  EngineOptions options;
+  options.store_object = std::move(store);
+  options.agents = agents::make_agent_factory();
+  options.secrets = std::move(secrets);
+  options.node = std::move(node);
+  options.log = std::move(log);
+  return options;
+}
+
 Result<std::unique_ptr<persistence::Store>> open_existing(const std::string& url) {
   constexpr std::string_view sqlite = "sqlite:";
   if (url == "memory:") {

@@ -22,6 +22,9 @@ std::unique_ptr<kernel::KindRegistry> step_kinds();
 /// An engine for one run in this process: all agent transports, a partition of its own.
 EngineOptions engine_for_run(const std::string& store, Secrets secrets, engine::LogLine log);
 
+/// An engine that shares a store with other nodes: all agent transports, its share of the partitions.
+EngineOptions engine_for_serving(std::string node, std::shared_ptr<persistence::Store> store, Secrets secrets, engine::LogLine log);
+
 /// A store to look into. Unlike persistence::open it makes no new one. Errors: not_found, and those of open.
 Result<std::unique_ptr<persistence::Store>> open_existing(const std::string& url);
 

@@ -83,3 +83,28 @@ TEST_CASE("help is about what it was asked for") {
   CHECK(help({"store", "verify", "-h"}).find("usage: mapflow store verify") != std::string::npos);
   CHECK(help({"--version"}).starts_with("mapflow "));
 }
+
+TEST_CASE("verbs that ask something of an instance") {
+  using What = RequestOptions::What;
+  const auto signal = parsed<RequestOptions>({"signal", "i", "go", "{\"x\": 1}", "--key", "k", "--timeout", "2.5"});
+  CHECK(signal.what == What::signal);
+  CHECK(signal.id == "i");
+  CHECK(signal.name == "go");
+  CHECK(signal.payload == "{\"x\": 1}");
+  CHECK(signal.key == "k");
+  CHECK(signal.timeout_seconds == 2.5);
+  CHECK(parsed<RequestOptions>({"pause", "i", "--reason", "lunch"}).reason == "lunch");
+  CHECK(parsed<RequestOptions>({"retry", "i"}).name.empty());
+  CHECK(parsed<RequestOptions>({"update", "i", "-i", "a=1"}).inputs == std::vector<std::string>{"a=1"});
+  CHECK(refused({"skip", "i"}).message.find("STEP") != std::string::npos);
+  CHECK(refused({"pause"}).message.find("ID") != std::string::npos);
+}
+
+TEST_CASE("inbox lists unless something is answered") {
+  CHECK(parsed<InboxOptions>({"inbox", "--workflow", "w"}).workflow == "w");
+  CHECK(parsed<InboxOptions>({"inbox", "list", "--limit", "3"}).limit == 3);
+  const auto answer = parsed<RequestOptions>({"inbox", "answer", "i/ask#1", "yes"});
+  CHECK(answer.what == RequestOptions::What::answer);
+  CHECK(answer.id == "i/ask#1");
+  CHECK(answer.payload == "yes");
+}

@@ -1,0 +1,83 @@
+// pause, resume, cancel, terminate, signal, retry, skip, update, inbox answer: one request to one instance.
+#include <utility>
+
+#include "cli/clerk_verb.h"
+#include "cli/inputs.h"
+#include "cli/verbs.h"
+#include "model/message.h"
+
+namespace mapflow::cli {
+
+namespace {
+
+using What = RequestOptions::What;
+
+/// What the request brings along. Errors: as read_payload().
+Result<Value> payload_of(const RequestOptions& options) {
+  return read_payload(options.payload, options.input_file, options.inputs);
+}
+
+Result<engine::Demand> demand_of(const RequestOptions& options) {
+  MAPFLOW_ASSIGN(Value payload, payload_of(options));
+  switch (options.what) {
+    case What::pause: return kernel::Pause{options.reason};
+    case What::resume: return kernel::Resume{};
+    case What::cancel: return kernel::Cancel{options.reason};
+    case What::terminate: return kernel::Terminate{options.reason};
+    case What::signal: return kernel::Signal{options.name, std::move(payload)};
+    case What::retry: return kernel::Retry{options.name};
+    case What::skip: return kernel::Skip{options.name, std::move(payload)};
+    case What::update:
+      if (!payload.is_object())
+        return fail(code::invalid_input, "no variables were given", "name them with -i KEY=VALUE or --input FILE");
+      return kernel::Update{std::move(payload)};
+    case What::answer: break;
+  }
+  Result<Reply> outcome = Reply{std::move(payload), {}};
+  if (!options.error.empty()) outcome = fail(code::agent_error, options.error);
+  return kernel::Complete{options.id, std::move(outcome)};
+}
+
+std::string done_text(What what) {
+  switch (what) {
+    case What::pause: return "paused";
+    case What::resume: return "resumed";
+    case What::cancel: return "cancelled";
+    case What::terminate: return "terminated";
+    case What::signal: return "signalled";
+    case What::retry: return "retried";
+    case What::skip: return "skipped a step of";
+    case What::update: return "updated";
+    case What::answer: break;
+  }
+  return "answered";
+}
+
+/// The instance that a token belongs to: the longest beginning of it, up to a '/', that names one.
+Result<std::string> instance_of(engine::Clerk& clerk, const std::string& token) {
+  for (std::size_t end = token.rfind('/'); end != std::string::npos && end > 0; end = token.rfind('/', end - 1)) {
+    const auto found = clerk.store().instance(token.substr(0, end));
+    if (found) return token.substr(0, end);
+    if (!found.error().is(code::not_found)) return fail(found.error());
+  }
+  return fail(code::not_found, "'" + token + "' is no token of a message that waits for an answer",
+              "`mapflow inbox` lists what waits");
+}
+
+}  // namespace
+
+ExitCode execute(const RequestOptions& options, Console& console) {
+  auto demand = demand_of(options);
+  if (!demand) return refuse(console, demand.error(), options.json);
+  const auto limit = duration_from_seconds(options.timeout_seconds);
+  if (!limit) return refuse(console, limit.error(), options.json);
+  auto desk = open_desk(options.store);
+  if (!desk) return refuse(console, desk.error(), options.json);
+  const auto id = options.what == What::answer ? instance_of(*desk->clerk, options.id) : Result<std::string>(options.id);
+  if (!id) return refuse_request(console, id.error(), options.json);
+  if (const Status told = desk->clerk->tell(*id, *std::move(demand), *limit, options.key); !told)
+    return refuse_request(console, told.error(), options.json);
+  return tell_carried_out(console, *desk->clerk, *id, done_text(options.what), options.store, options.json);
+}
+
+}  // namespace mapflow::cli
