@@ -56,6 +56,7 @@ struct Target {
   ServeOptions serve;
   StartVerbOptions start;
   RequestOptions request;
+  RerunOptions rerun;
   InboxOptions inbox;
   WatchOptions watch;
   ResultOptions result;
@@ -255,6 +256,18 @@ void add_requests(CLI::App& app, Target& to) {
   CLI::App& update = add_request(app, to, What::update, "update", "set variables of a paused or suspended instance");
   input_options(update, to.request.inputs, to.request.input_file, "variables");
   update.footer("\nexample: mapflow update order-17 -i limit=500 -i customer.vip=true");
+
+  CLI::App& rewind = add_request(app, to, What::rewind, "rewind", "take an instance back, over or not, and go on from there");
+  rewind.add_option("CHECKPOINT", to.request.name, "the name of a checkpoint");
+  option(rewind, "--before", to.request.before, "STEP", "to before this step, by its path or id");
+
+  CLI::App& rerun = *app.add_subcommand("rerun", "accept another instance of the same definition with the same input");
+  rerun.add_option("ID", to.rerun.id, "the instance that was")->required();
+  option(rerun, "--new-id", to.rerun.new_id, "ID", "name the new instance");
+  patience_option(rerun, to.rerun.timeout_seconds);
+  store_option(rerun, to.rerun.store);
+  json_flag(rerun, to.rerun.json);
+  rerun.callback([&to] { to.chosen = to.rerun; });
 
   CLI::App& inbox = *app.add_subcommand("inbox", "messages that wait for a person");
   inbox.require_subcommand(0, 1);

@@ -88,10 +88,11 @@ struct StartVerbOptions {
 
 /// Something that is asked of an instance.
 struct RequestOptions {
-  enum class What : std::uint8_t { pause, resume, cancel, terminate, signal, retry, skip, update, answer };
+  enum class What : std::uint8_t { pause, resume, cancel, terminate, signal, retry, skip, update, rewind, answer };
   What what = What::pause;
   std::string id;                    ///< the instance; for an answer: the token of the call
-  std::string name;                  ///< of the signal, or the step
+  std::string name;                  ///< of the signal, the step, or the checkpoint
+  std::string before;                ///< rewind: the step to go back to before
   std::string reason;
   std::string payload;               ///< JSON if it parses as JSON, else text
   std::vector<std::string> inputs;   ///< "key=value": members of the payload
@@ -99,6 +100,15 @@ struct RequestOptions {
   std::string error;                 ///< answer: what went wrong, instead of a payload
   std::string key;                   ///< under which it is carried out once; empty: a new one
   double timeout_seconds = 30;       ///< to wait for whoever runs the instance
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
+/// Accepts another instance like one that was.
+struct RerunOptions {
+  std::string id;
+  std::string new_id;                ///< empty: one is made up
+  double timeout_seconds = 30;
   std::string store = kDefaultStore;
   bool json = false;
 };
@@ -172,7 +182,7 @@ struct VersionOptions {
 };
 
 using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
-                             ServeOptions, StartVerbOptions, RequestOptions, InboxOptions, WatchOptions, ResultOptions,
+                             ServeOptions, StartVerbOptions, RequestOptions, RerunOptions, InboxOptions, WatchOptions, ResultOptions,
                              JinjaRenderOptions, JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
                              BenchStoreLimitOptions, VersionOptions>;
 

@@ -1,4 +1,4 @@
-// pause, resume, cancel, terminate, signal, retry, skip, update, inbox answer: one request to one instance.
+// pause, resume, cancel, terminate, signal, retry, skip, update, rewind, inbox answer: one request to one instance.
 #include <utility>
 
 #include "cli/clerk_verb.h"
@@ -31,6 +31,10 @@ Result<engine::Demand> demand_of(const RequestOptions& options) {
       if (!payload.is_object())
         return fail(code::invalid_input, "no variables were given", "name them with -i KEY=VALUE or --input FILE");
       return kernel::Update{std::move(payload)};
+    case What::rewind:
+      if (options.name.empty() == options.before.empty())
+        return fail(code::invalid_input, "say where to go back to", "a checkpoint's name, or --before STEP");
+      return kernel::Rewind{{options.name, options.before}, false, nullptr};
     case What::answer: break;
   }
   Result<Reply> outcome = Reply{std::move(payload), {}};
@@ -48,6 +52,7 @@ std::string done_text(What what) {
     case What::retry: return "retried";
     case What::skip: return "skipped a step of";
     case What::update: return "updated";
+    case What::rewind: return "rewound";
     case What::answer: break;
   }
   return "answered";

@@ -31,4 +31,15 @@ ExitCode execute(const StartVerbOptions& options, Console& console) {
                           options.store, options.json);
 }
 
+ExitCode execute(const RerunOptions& options, Console& console) {
+  const auto limit = duration_from_seconds(options.timeout_seconds);
+  if (!limit) return refuse(console, limit.error(), options.json);
+  auto desk = open_desk(options.store);
+  if (!desk) return refuse(console, desk.error(), options.json);
+  const auto started = desk->clerk->rerun(options.id, options.new_id, *limit);
+  if (!started) return refuse_request(console, started.error(), options.json);
+  return tell_carried_out(console, *desk->clerk, started->id, started->existed ? "was started before:" : "started",
+                          options.store, options.json);
+}
+
 }  // namespace mapflow::cli

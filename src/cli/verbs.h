@@ -19,6 +19,7 @@ ExitCode execute(const ListOptions& options, Console& console);
 ExitCode execute(const ServeOptions& options, Console& console);
 ExitCode execute(const StartVerbOptions& options, Console& console);
 ExitCode execute(const RequestOptions& options, Console& console);
+ExitCode execute(const RerunOptions& options, Console& console);
 ExitCode execute(const InboxOptions& options, Console& console);
 ExitCode execute(const WatchOptions& options, Console& console);
 ExitCode execute(const ResultOptions& options, Console& console);

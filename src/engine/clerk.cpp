@@ -133,6 +133,16 @@ Status Clerk::outcome(const std::string& id, const Demand& demand, const std::st
 
 Result<Clerk::Started> Clerk::start(std::string_view workflow, StartOptions options, Duration limit) {
   MAPFLOW_ASSIGN(StartDemand demand, make_start(*programs_, workflow, std::move(options), kPayloadBytes, clock_->now(), *random_));
+  return accept(std::move(demand), limit);
+}
+
+Result<Clerk::Started> Clerk::rerun(const std::string& id, std::string new_id, Duration limit) {
+  MAPFLOW_ASSIGN(const StoredInstance former, read(id));
+  MAPFLOW_ASSIGN(StartDemand demand, make_rerun(*programs_, former, std::move(new_id), clock_->now(), *random_));
+  return accept(std::move(demand), limit);
+}
+
+Result<Clerk::Started> Clerk::accept(StartDemand demand, Duration limit) {
   demand.id_given = true;  // also one that was made up: a command may be carried out twice
   const std::string id = demand.start.id;
   const auto existing = read(id);
@@ -141,7 +151,8 @@ Result<Clerk::Started> Clerk::start(std::string_view workflow, StartOptions opti
     return Started{id, true};
   }
   if (!existing.error().is(code::not_found)) return fail(existing.error());
-  MAPFLOW_TRY(leave(shared_partition_of(id, store_->shared_partitions()), encode_command(id, demand, *store_), limit));
+  MAPFLOW_TRY(leave(start_partition_of(demand.program->definition(), id, store_->shared_partitions()),
+                    encode_command(id, demand, *store_), limit));
   const auto stored = read(id);
   if (!stored && stored.error().is(code::not_found))
     return fail(code::resource_exhausted, fmt::format("instance '{}' was not accepted", id),

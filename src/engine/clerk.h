@@ -48,6 +48,8 @@ class Clerk {
   /// Accepts a new instance of what add() was given last under that workflow id; any serving node runs it. Errors: as
   /// Engine::start, and timeout as for tell().
   Result<Started> start(std::string_view workflow, StartOptions options, Duration limit);
+  /// Accepts another instance of the same definition with the same input. Errors: not_found, and as for start().
+  Result<Started> rerun(const std::string& id, std::string new_id, Duration limit);
   /// Compiles a definition, so that it can be started. Errors: as Engine::add.
   Status add(Definition definition);
 
@@ -59,6 +61,7 @@ class Clerk {
   persistence::Store& store() { return *store_; }
 
  private:
+  Result<Started> accept(StartDemand demand, Duration limit);
   Status leave(persistence::Partition partition, std::string command, Duration limit);
   Result<bool> is_read(persistence::Partition partition, persistence::InboxPosition position);
   Status read_inbox(persistence::Lease lease, persistence::InboxPosition position);

@@ -20,7 +20,6 @@ namespace {
 constexpr std::size_t kWorkerQueue = 10'000;
 constexpr Duration kOwnLease = std::chrono::seconds(2);    ///< of a process that shares nothing
 constexpr Duration kTakeOver = std::chrono::seconds(10);   ///< how long a dead process's lease is waited for
-constexpr std::string_view kRerunTag = "rerun-of:";        ///< by which a rerun is found from the instance it repeats
 constexpr std::chrono::seconds kDrain(30);                 ///< for messages on their way when the engine stops
 
 /// Why an instance cannot be run here, in other words than those of leases.
@@ -155,9 +154,7 @@ void Node::start(std::string_view workflow, StartOptions options, std::function<
 }
 
 void Node::start(StartDemand demand, std::function<void(Result<Started>)> answered) {
-  if (!demand.id_given) demand.start.id = make_instance_id(clock_->now(), *random_);
   const std::string id = demand.start.id;
-  demand.library = programs_->library(*demand.program);
   const persistence::Partition partition = options_.private_partition
                                                ? own_
                                                : start_partition_of(demand.program->definition(), id, store_->shared_partitions());
@@ -173,17 +170,9 @@ void Node::rerun(const std::string& id, std::string new_id, std::function<void(R
   if (Status begun = begin(); !begun) return answered(fail(std::move(begun).error()));
   auto former = read_stored_instance(*store_, *programs_, id, false);
   if (!former) return answered(fail(std::move(former).error()));
-  const kernel::State& state = former->state;
-  StartDemand demand{former->program, {}, !new_id.empty()};
-  demand.start.id = std::move(new_id);
-  demand.start.correlation_id = state.correlation_id;
-  demand.start.input = state.input;
-  demand.start.rerun_of = id;
-  const std::size_t own = former->program->definition().tags.size();  // the definition gives these again
-  demand.start.tags.assign(state.tags.begin() + static_cast<std::ptrdiff_t>(std::min(own, state.tags.size())), state.tags.end());
-  std::erase_if(demand.start.tags, [](const std::string& tag) { return tag.starts_with(kRerunTag); });
-  demand.start.tags.push_back(std::string(kRerunTag) + id);
-  start(std::move(demand), std::move(answered));
+  auto demand = make_rerun(*programs_, *former, std::move(new_id), clock_->now(), *random_);
+  if (!demand) return answered(fail(std::move(demand).error()));
+  start(*std::move(demand), std::move(answered));
 }
 
 Status Node::attach(const std::string& id) {

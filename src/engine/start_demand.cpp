@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/instance_id.h"
@@ -10,6 +11,8 @@
 
 namespace mapflow::engine {
 namespace {
+
+constexpr std::string_view kRerunTag = "rerun-of:";  // by which a rerun is found from the instance it repeats
 
 Status check_size(std::string_view what, const Value& value, std::size_t limit) {
   if (value.memory_bytes() <= limit || to_json(value).size() <= limit) return {};
@@ -31,6 +34,26 @@ Result<StartDemand> make_start(const ProgramCache& programs, std::string_view wo
   demand.start.input = std::move(options.input);
   demand.start.tags = std::move(options.tags);
   demand.library = programs.library(*program);
+  return demand;
+}
+
+Result<StartDemand> make_rerun(ProgramCache& programs, const StoredInstance& former, std::string new_id, Timestamp now,
+                               Random& random) {
+  const kernel::State& state = former.state;
+  StartDemand demand{former.program, {}, !new_id.empty()};
+  demand.start.id = demand.id_given ? std::move(new_id) : make_instance_id(now, random);
+  demand.start.correlation_id = state.correlation_id;
+  demand.start.input = state.input;
+  demand.start.rerun_of = state.id;
+  const std::size_t own = former.program->definition().tags.size();  // the definition gives these again
+  demand.start.tags.assign(state.tags.begin() + static_cast<std::ptrdiff_t>(std::min(own, state.tags.size())), state.tags.end());
+  std::erase_if(demand.start.tags, [](const std::string& tag) { return tag.starts_with(kRerunTag); });
+  demand.start.tags.push_back(std::string(kRerunTag) + state.id);
+  if (state.library.is_object())
+    for (const auto& [workflow, hash] : state.library.as_object()) {
+      MAPFLOW_ASSIGN(ProgramPtr program, programs.find(hash.as_text()));
+      demand.library.push_back(std::move(program));
+    }
   return demand;
 }
 

@@ -120,6 +120,27 @@ class Verbs(ProcessTest):
             result = self.document(self.expect(self.mapflow("run", "shaky.yaml", "--id", instance, "--json"), 0))
             self.assertEqual(result["results"]["shaky"], results["shaky"])
 
+    def test_an_instance_that_failed_is_taken_back(self):
+        self.write("bad.yaml", workflow(message("a", value=1) + message("b", fail_until="ready") + message("c", value=3), name="bad"))
+        self.expect(self.mapflow("run", "bad.yaml", "--id", "i"), 1)
+        self.assertEqual(self.carried_out("retry", "i")["state"], "running")
+        self.refused("rewind", "i", "nowhere", says="nowhere")
+        self.refused("rewind", "i", "--before", "a", "nowhere", says="where")
+        self.write("ready", "")
+        self.expect(self.mapflow("run", "bad.yaml", "--id", "i"), 0)
+        self.assertEqual(self.carried_out("rewind", "i", "--before", "b")["state"], "running")
+        self.expect(self.mapflow("run", "bad.yaml", "--id", "i"), 0)
+        paths = [call["path"] for call in self.calls()]
+        self.assertEqual((paths.count("a"), paths.count("c")), (1, 2))
+
+    def test_rerun_is_another_instance_like_the_first(self):
+        self.write("flow.yaml", workflow(message("a", value="{{ n }}")))
+        self.expect(self.mapflow("run", "flow.yaml", "--id", "i", "-i", "n=7"), 0)
+        self.assertEqual(self.carried_out("rerun", "i", "--new-id", "j")["state"], "running")
+        result = self.document(self.expect(self.mapflow("run", "flow.yaml", "--id", "j", "--json"), 0))
+        self.assertEqual(result["results"]["a"]["echo"], 7)
+        self.refused("rerun", "ghost", says="ghost")
+
     def test_sent_twice_under_one_key_is_carried_out_once(self):
         self.left_by_the_dead()
         self.carried_out("pause", "i")
