@@ -64,6 +64,8 @@ Value common_fields() {
       {"timeout", documented(reference("duration"), "Of one attempt.")},
       {"total_timeout", documented(reference("duration"), "Of all attempts and the pauses between them.")},
       {"retry", reference("retry")},
+      {"budget", documented(closed(object({{"tokens", at_least(0)}, {"cost_usd", object({{"type", "number"}, {"minimum", 0}})}})),
+                            "What one call uses at most: so much is set aside for it.")},
       {"on_error", documented(any_of({one_of_texts({"fail", "continue", "suspend"}), reference("steps")}),
                               "What a failure means: the workflow's, none, a person decides, or steps that handle it.")},
       {"on_success", documented(reference("steps"), "Steps that run after it.")},

@@ -216,6 +216,12 @@ class StepChain : public Chain<In> {
   /// At most so many attempts, the first one included.
   StepChain with_retry(std::uint32_t attempts) const { return with_retry(RetryPolicy{.max_attempts = attempts}); }
   StepChain with_retry(RetryPolicy policy) const { return change([&](Step& step) { step.retry = std::move(policy); }); }
+  /// What one call uses at most: so much is set aside for it.
+  StepChain with_budget(StepBudget budget) const
+    requires one_of<Kind, kind::Message, kind::Custom, kind::Any>
+  {
+    return change([&](Step& step) { step.budget = budget; });
+  }
   /// A dotted variable that gets the result, too.
   StepChain with_output_key(std::string_view variable) const { return change([&](Step& step) { step.output_key = variable; }); }
   /// Makes a checkpoint of this name when the step has completed: a place to rewind to.
