@@ -31,6 +31,7 @@ class PostgresServer {
   std::string sql(const std::string& statement) const;
 
  private:
+  bool end();  ///< gives whether all of its processes are gone
   const std::string program_;
   ServerFolder folder_;
   std::string log_;
