@@ -387,11 +387,11 @@ void build(CLI::App& app, Target& to) {
   add_run(app, to);
   add_start(app, to);
   add_serve(app, to);
+  add_validate(app, to);
   add_writing(app, to);
   add_looking(app, to);
   add_following(app, to);
   add_requests(app, to);
-  add_validate(app, to);
   add_jinja(app, to);
   add_store(app, to);
   add_bench(app, to);

@@ -178,7 +178,8 @@ class Following(ProcessTest):
         self.assertIn("workflow.started", watch_json.stdout.readline())
         self.expect(self.mapflow("signal", "i", "go"), 0)
         text, _ = watch.communicate()
-        lines = [json.loads(line) for line in watch_json.communicate()[0].splitlines()]
+        lines = [json.loads(line) for line in watch_json.stdout]  # communicate() would miss what readline() has read ahead
+        watch_json.communicate()
         self.assertEqual((watch.returncode, watch_json.returncode), (0, 0))
         self.assertIn("step.completed", text)
         self.assertIn("completed in", text)

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <stdexcept>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -126,7 +127,7 @@ TEST_CASE("every subscriber gets every event, in order") {
 }
 
 TEST_CASE("a subscriber that is too slow is told how much it missed") {
-  EventBus bus(10);
+  EventBus bus({}, 10);
   std::promise<void> hold;
   const std::shared_future<void> held = hold.get_future().share();
   std::promise<void> stuck;
@@ -150,6 +151,18 @@ TEST_CASE("a subscriber that is too slow is told how much it missed") {
   CHECK(dropped == 40);
   CHECK(slow.size() == 11);
   CHECK(slow.back() == 50);
+}
+
+TEST_CASE("what a subscriber throws goes no further and is logged once") {
+  std::atomic<int> lines = 0;
+  std::vector<std::uint64_t> other;
+  EventBus bus([&](std::string_view, std::string_view) { ++lines; });
+  bus.subscribe([](const std::string&, const kernel::Event&) { throw std::runtime_error("no"); });
+  bus.subscribe([&](const std::string&, const kernel::Event& event) { other.push_back(event.seq); });
+  bus.publish(some_events(0, 3));
+  bus.flush(60s);
+  CHECK(lines == 1);
+  CHECK(other.size() == 3);
 }
 
 TEST_CASE("instance ids differ and sort by time") {
