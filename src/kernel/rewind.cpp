@@ -53,9 +53,10 @@ class Renumbering {
   std::uint32_t last_run_ = 0, last_frame_ = 0;
 };
 
-/// Whether blocks of the step were under way or over, so that it goes on with them. Any other step begins anew.
-bool has_blocks(const State& state, const Run& run) {
-  if (run.phase == Phase::parked || run.state == StepState::retrying) return false;
+/// Whether the step goes on as it was: blocks of it were under way or over, or it was backing off. Any other begins anew.
+bool goes_on(const State& state, const Run& run) {
+  if (run.phase == Phase::parked) return false;
+  if (run.state == StepState::retrying) return true;
   if (run.phase != Phase::working || run.join.opened > 0) return true;
   return std::ranges::any_of(state.frames, [&](const auto& each) { return each.second.owner == run.id; });
 }
@@ -134,7 +135,7 @@ State taken_back(State present, const Rewound& record, Timestamp at) {
     run.due = saturating_add(run.due, passed);
     run.deadline = saturating_add(run.deadline, passed);
     run.total_deadline = saturating_add(run.total_deadline, passed);
-    if (!has_blocks(back, run)) begin_anew(run, at);
+    if (!goes_on(back, run)) begin_anew(run, at);
   }
   if (record.execution > 0)
     for (auto& [id, frame] : back.frames) frame.execution = record.execution;
@@ -164,7 +165,8 @@ State taken_back(State present, const Rewound& record, Timestamp at) {
 // --- requests -----------------------------------------------------------------------------------------------------
 
 void Machine::on(const MakeCheckpoint& make) {
-  if (is_terminal(state_.state) || state_.state == WorkflowState::compensating) return refuse("make a checkpoint of");
+  const bool has_a_place = state_.state == WorkflowState::running || state_.state == WorkflowState::paused || state_.state == WorkflowState::suspended;
+  if (!has_a_place) return refuse("make a checkpoint of");
   if (make.name.empty() || make.name.size() > kLongestName)
     return refuse(Error(code::invalid_input, "a checkpoint's name has 1 to " + std::to_string(kLongestName) + " bytes"));
   emit(CheckpointCreated{make.name, ""});

@@ -63,6 +63,33 @@ TEST_CASE("a checkpoint can be made from outside, and the newest of a name count
   CHECK(keys(driver) == std::vector<std::string>{"i1/a#1", "i1/b#1", "i1/b#2"});
 }
 
+TEST_CASE("an instance that waits for its turn has no place to go back to yet") {
+  Driver driver(workflow({message("a", "echo", 1)}));
+  kernel::Start start;
+  start.id = "i1";
+  start.queued = true;
+  driver.give(std::move(start));
+  REQUIRE(driver.state_name() == WorkflowState::pending);
+  const kernel::Commit refused = driver.give(kernel::MakeCheckpoint{"early"});
+  REQUIRE(refused.refused);
+  CHECK(refused.refused->is(code::invalid_state));
+  CHECK(driver.state.checkpoints.empty());
+}
+
+TEST_CASE("a step that was backing off keeps its attempts through a rewind") {
+  Driver driver(workflow({retried(message("a", "shaky", 1), 3)}));
+  driver.agent("shaky", [](const Envelope&) -> Result<Value> { return fail(code::unavailable, "down"); });
+  driver.start();
+  driver.answer_one();
+  driver.give(kernel::MakeCheckpoint{"once"});
+  driver.rewind(checkpoint("once"));
+  driver.run();
+  CHECK(driver.state_name() == WorkflowState::failed);
+  std::vector<std::uint32_t> attempts;
+  for (const Envelope& each : driver.sent) attempts.push_back(each.attempt);
+  CHECK(attempts == std::vector<std::uint32_t>{1, 2, 3});
+}
+
 TEST_CASE("old checkpoints give way to new ones") {
   Driver driver(workflow({message("a", "nobody")}));
   driver.start();
