@@ -127,8 +127,8 @@ Cell join(Vm& vm, const Cell* a, const Args&) {
 
 // --- order --------------------------------------------------------------------------------------------------------
 
-// Whether keys are compared as they are, or as elements of lists, where equal ones need no order: of those, two that
-// are undefined can be sorted.
+// Whether keys are compared as they are, or as elements of lists, where equal ones need no order: nones, undefined ones
+// and dicts can then be sorted as long as they are equal.
 enum class Keys : std::uint8_t { bare, listed };
 
 struct Keyed {
@@ -140,7 +140,8 @@ void sort_by_key(Vm& vm, std::vector<Keyed>& items, Keys keys, bool reverse) {
   vm.arena.charge(items.size() * sizeof(Keyed));
   const auto less = [&](Cell a, Cell b) {
     vm.tick();
-    if (keys == Keys::listed && (a.is(Kind::undefined) || b.is(Kind::undefined)) && equal(vm, a, b)) return false;
+    const bool have_order = (a.is_text() && b.is_text()) || (a.is_number() && b.is_number());
+    if (keys == Keys::listed && !have_order && equal(vm, a, b)) return false;
     return ordered(vm, a, b, Comparison::lt);
   };
   std::stable_sort(items.begin(), items.end(), [&](const Keyed& x, const Keyed& y) {
