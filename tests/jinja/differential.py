@@ -11,6 +11,7 @@ import argparse
 import copy
 import json
 import re
+import resource
 import subprocess
 import sys
 import threading
@@ -26,6 +27,7 @@ except ImportError:
 from grammar import Grammar
 
 CHUNK = 500
+MEMORY_BYTES = 2 << 30  # Jinja2 has no limits: a template may pad a text to any width
 
 # Functions, generators and the like have no text that two runs print alike: see "Differences to Jinja2" in docs/jinja.md.
 # The second half is such a text backwards.
@@ -113,6 +115,7 @@ def main():
     parser.add_argument("--only", type=int, help="one seed, and what both make of it")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     seeds = [options.only] if options.only is not None else range(options.seed, options.seed + options.count)
     equal = different = 0
     skipped = {}
