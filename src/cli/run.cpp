@@ -21,6 +21,7 @@
 #include "engine/engine.h"
 #include "model/message.h"
 #include "model/state.h"
+#include "persistence/url.h"
 
 namespace mapflow::cli {
 
@@ -37,7 +38,7 @@ std::string resume_command(const RunOptions& options, const std::string& id) {
   std::string command = "mapflow run " + shell_quoted(options.file) + " --id " + shell_quoted(id);
   for (const std::string& with : options.with) command += " --with " + shell_quoted(with);
   if (!options.secrets_file.empty()) command += " --secrets " + shell_quoted(options.secrets_file);
-  if (options.store != kDefaultStore) command += " --store " + shell_quoted(options.store);
+  if (options.store != kDefaultStore) command += " --store " + shell_quoted(persistence::without_password(options.store));
   return command;
 }
 
@@ -166,7 +167,7 @@ class RunSession {
     if (state == "suspended") {
       people_.line("to try the failed step again: " + resume_command(options_, id_));
     } else if (engine_.store().durable()) {
-      people_.line(people_.paint(Color::dim, "more: mapflow show " + shell_quoted(id_) + " --store " + shell_quoted(options_.store)));
+      people_.line(people_.paint(Color::dim, "more: mapflow show " + shell_quoted(id_) + " --store " + shell_quoted(persistence::without_password(options_.store))));
     }
     return state == "completed" ? ExitCode::success : ExitCode::failed;
   }

@@ -188,16 +188,13 @@ class PrettyPrinter {
   std::vector<std::pair<Cell, Cell>> sorted_members(Cell cell) {
     std::vector<std::pair<Cell, Cell>> members;
     Entries all(vm_, cell);
-    bool texts = true;
-    for (Cell key, value; all.next(vm_, key, value);) {
-      members.emplace_back(key, value);
-      texts = texts && key.is_text();
-    }
+    for (Cell key, value; all.next(vm_, key, value);) members.emplace_back(key, value);
     vm_.tick(members.size() * 4);
     const auto before = [&](const auto& x, const auto& y) {
-      if (texts) return x.first.text() < y.first.text();
+      if (x.first.is_text() && y.first.is_text()) return x.first.text() < y.first.text();
       if (x.first.is_number() && y.first.is_number()) return compare_numbers(x.first, y.first) < 0;
-      return type_name(x.first) < type_name(y.first);
+      const auto type_of = [](Cell key) { return key.is_text() ? "str" : type_name(key); };
+      return type_of(x.first) < type_of(y.first);
     };
     std::stable_sort(members.begin(), members.end(), before);
     return members;
