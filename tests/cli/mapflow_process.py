@@ -64,6 +64,12 @@ def wait_for(condition, what):
         pause.wait(0.01)
 
 
+def hear_signals():
+    """What a shell gives a program in the foreground, also when these tests run under nohup or in the background."""
+    for each in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(each, signal.SIG_DFL)
+
+
 class ProcessTest(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.mkdtemp(prefix="mapflow-cli-")
@@ -96,6 +102,7 @@ class ProcessTest(unittest.TestCase):
         """Starts the program and leaves it running; it is gone when the test is over."""
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
+        options.setdefault("preexec_fn", hear_signals)
         process = subprocess.Popen(self.command(*words), cwd=self.folder, text=True, env=self.environment(), **options)
 
         def end():
