@@ -14,7 +14,7 @@ using namespace persistence;
 class NetworkStore final : public NodeStore, public std::enable_shared_from_this<NetworkStore> {
  public:
   NetworkStore(std::shared_ptr<Store> inner, World& world, Sabotage sabotage)
-      : inner_(std::move(inner)), world_(world), sabotage_(sabotage) {}
+      : NodeStore(std::move(inner)), world_(world), sabotage_(sabotage) {}
 
   void disconnect() override {
     connected_ = false;
@@ -36,32 +36,10 @@ class NetworkStore final : public NodeStore, public std::enable_shared_from_this
 
   Status release(const Lease& lease) override {
     while (!queue_.empty()) arrive();  // commits queued before it still take effect
-    return inner_->release(lease);
+    return inner().release(lease);
   }
 
-  std::string name() const override { return inner_->name(); }
   bool durable() const override { return true; }
-  std::uint32_t shared_partitions() const override { return inner_->shared_partitions(); }
-  Result<Partition> create_private_partition() override { return inner_->create_private_partition(); }
-  Result<Lease> acquire(Partition partition, std::string_view node, Duration ttl, Timestamp now) override {
-    return inner_->acquire(partition, node, ttl, now);
-  }
-  Result<Lease> renew(const Lease& lease, Duration ttl, Timestamp now) override { return inner_->renew(lease, ttl, now); }
-  Result<std::vector<Lease>> leases() override { return inner_->leases(); }
-  Result<std::vector<LogEntry>> read_log(Partition partition, LogPosition from, std::size_t max_bytes) override {
-    return inner_->read_log(partition, from, max_bytes);
-  }
-  Result<InstanceRow> instance(std::string_view id) override { return inner_->instance(id); }
-  Result<std::vector<InstanceRow>> unfinished(Partition partition, std::string_view after_id, std::size_t limit) override {
-    return inner_->unfinished(partition, after_id, limit);
-  }
-  Result<InstancePage> list(const ListQuery& query) override { return inner_->list(query); }
-  Result<std::vector<HistoryChunk>> history(std::string_view instance) override { return inner_->history(instance); }
-  Result<DefinitionRow> definition(std::string_view hash) override { return inner_->definition(hash); }
-  Result<InboxPosition> post(Partition partition, std::string command) override { return inner_->post(partition, std::move(command)); }
-  Result<std::vector<InboxEntry>> inbox(Partition partition, InboxPosition after, std::size_t limit) override {
-    return inner_->inbox(partition, after, limit);
-  }
 
  private:
   struct Sent {
@@ -77,7 +55,7 @@ class NetworkStore final : public NodeStore, public std::enable_shared_from_this
     if (sabotage_ != Sabotage::none && spoil(sent)) return;
     const Partition partition = sent.commit.lease.partition;
     // Weak: a commit that the store still holds when the run is given up must not keep the store alive.
-    inner_->commit(std::move(sent.commit), [sender = weak_from_this(), partition, done = std::move(sent.done)](
+    inner().commit(std::move(sent.commit), [sender = weak_from_this(), partition, done = std::move(sent.done)](
                                                Result<LogPosition> position) mutable {
       const auto self = sender.lock();
       if (!self) return;
@@ -95,7 +73,7 @@ class NetworkStore final : public NodeStore, public std::enable_shared_from_this
         if (connected_) sent.done(LogPosition(++last_[commit.lease.partition].value));
         return true;
       case Sabotage::stale_epoch: {
-        const auto leases = inner_->leases();
+        const auto leases = inner().leases();
         if (!leases) return false;
         const auto current = std::ranges::find(*leases, commit.lease.partition, &Lease::partition);
         if (current != leases->end()) commit.lease = *current;
@@ -106,7 +84,7 @@ class NetworkStore final : public NodeStore, public std::enable_shared_from_this
         Commit emptying;
         emptying.lease = commit.lease;
         emptying.inbox_through = commit.inbox_through;
-        inner_->commit(std::move(emptying), [](Result<LogPosition>) {});
+        inner().commit(std::move(emptying), [](Result<LogPosition>) {});
         return false;
       }
       case Sabotage::early_cut:
@@ -118,7 +96,7 @@ class NetworkStore final : public NodeStore, public std::enable_shared_from_this
           Commit again;
           again.lease = commit.lease;
           again.log = commit.log;
-          inner_->commit(std::move(again), [](Result<LogPosition>) {});
+          inner().commit(std::move(again), [](Result<LogPosition>) {});
         }
         return false;
       case Sabotage::open_gates:
@@ -129,7 +107,6 @@ class NetworkStore final : public NodeStore, public std::enable_shared_from_this
     return false;
   }
 
-  const std::shared_ptr<Store> inner_;
   World& world_;
   const Sabotage sabotage_;
   bool connected_ = true;

@@ -4,14 +4,15 @@
 
 #include <memory>
 
-#include "persistence/store.h"
+#include "persistence/forwarding.h"
 #include "sim/faults.h"
 #include "sim/world.h"
 
 namespace mapflow::sim {
 
-class NodeStore : public persistence::Store {
+class NodeStore : public persistence::ForwardingStore {
  public:
+  using ForwardingStore::ForwardingStore;
   /// The node is gone: nobody is told of anything any more.
   virtual void disconnect() = 0;
 };
