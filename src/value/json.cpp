@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #define RAPIDJSON_HAS_STDSTRING 1
@@ -13,6 +14,34 @@ namespace mapflow {
 
 namespace {
 
+/// Whether a number other than zero is smaller than every double, in magnitude: one that no double can hold is that or too big.
+bool vanishes(std::string_view number) {
+  const std::size_t e = std::min(number.find_first_of("eE"), number.size());
+  const std::string_view digits = number.substr(0, e);
+  const auto first = static_cast<std::int64_t>(digits.find_first_of("123456789"));
+  const auto point = static_cast<std::int64_t>(std::min(digits.find('.'), digits.size()));
+  std::int32_t exponent = 0;
+  if (e < number.size()) {
+    const std::string_view power = number.substr(e + (number[e + 1] == '+' ? 2 : 1));
+    const auto read = std::from_chars(power.data(), power.data() + power.size(), exponent);
+    if (read.ec != std::errc()) return power.front() == '-';
+  }
+  return exponent + point < first;
+}
+
+/// The value of a number as JSON writes it: an integer where one of 64 bits can hold it. Nothing when no double can either.
+std::optional<Value> number_of(std::string_view text) {
+  const char* const end = text.data() + text.size();
+  if (text.find_first_of(".eE") == std::string_view::npos) {
+    std::int64_t integer = 0;
+    if (std::from_chars(text.data(), end, integer).ec == std::errc()) return Value(integer);
+  }
+  double number = 0;
+  if (std::from_chars(text.data(), end, number).ec == std::errc()) return Value(number);
+  if (vanishes(text)) return Value(text.front() == '-' ? -0.0 : 0.0);
+  return std::nullopt;
+}
+
 /// Builds a Value from the parser's events. Containers under construction wait on a stack, so depth costs no C stack.
 class Builder {
  public:
@@ -20,14 +49,17 @@ class Builder {
 
   bool Null() { return put(Value()); }
   bool Bool(bool flag) { return put(Value(flag)); }
-  bool Int(int number) { return put(Value(number)); }
-  bool Uint(unsigned number) { return put(Value(number)); }
-  bool Int64(std::int64_t number) { return put(Value(number)); }
-  bool Uint64(std::uint64_t number) {
-    return number <= INT64_MAX ? put(Value(static_cast<std::int64_t>(number))) : put(Value(static_cast<double>(number)));
+  // Numbers come as text: the reader's own conversion is undefined for a zero with a large exponent (0e308).
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(std::int64_t) { return false; }
+  bool Uint64(std::uint64_t) { return false; }
+  bool Double(double) { return false; }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    const std::optional<Value> number = number_of({text, size});
+    too_big_ = !number;
+    return number && put(*number);
   }
-  bool Double(double number) { return put(Value(number)); }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }
   bool String(const char* text, rapidjson::SizeType size, bool) { return put(Value(std::string_view(text, size))); }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
     open_.back().key = Text(std::string_view(text, size));
@@ -39,6 +71,7 @@ class Builder {
   bool EndArray(rapidjson::SizeType) { return pop(); }
 
   bool too_deep() const { return too_deep_; }
+  bool too_big() const { return too_big_; }
   Value take() { return std::move(root_); }
 
  private:
@@ -71,6 +104,7 @@ class Builder {
 
   std::size_t max_depth_;
   bool too_deep_ = false;
+  bool too_big_ = false;
   std::vector<Open> open_;
   Value root_;
 };
@@ -248,7 +282,7 @@ Result<Value> parse_json(std::string_view text, const JsonLimits& limits) {
   rapidjson::EncodedInputStream<rapidjson::UTF8<>, rapidjson::MemoryStream> stream(bytes);
   rapidjson::Reader reader;
   Builder builder(limits.max_depth);
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseFullPrecisionFlag |
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag |
                               rapidjson::kParseValidateEncodingFlag;
   const auto outcome = reader.Parse<kFlags>(stream, builder);
   if (!outcome.IsError()) return builder.take();
@@ -257,6 +291,8 @@ Result<Value> parse_json(std::string_view text, const JsonLimits& limits) {
   if (builder.too_deep()) {
     error = Error(code::resource_exhausted,
                   "the JSON text nests deeper than the limit of " + std::to_string(limits.max_depth));
+  } else if (builder.too_big()) {
+    error.message = std::string("not JSON: ") + rapidjson::GetParseError_En(rapidjson::kParseErrorNumberTooBig);
   }
   error.where = place(text, std::min(outcome.Offset(), text.size()));
   return fail(std::move(error));

@@ -75,3 +75,24 @@ TEST_CASE("text that is not JSON is refused with its place") {
   CHECK(parse_json(std::string(600, '[') + std::string(600, ']')).error().is(code::resource_exhausted));
   CHECK(parse_json("[1,2,3]", {.max_bytes = 4}).error().is(code::resource_exhausted));
 }
+
+TEST_CASE("JSON numbers: 64 bit integers are exact, others are the nearest double, and what no double holds is said") {
+  CHECK(parse_json("9223372036854775807").value().identical(Value(INT64_MAX)));
+  CHECK(parse_json("-9223372036854775808").value().identical(Value(INT64_MIN)));
+  CHECK(parse_json("9223372036854775808").value().identical(Value(9223372036854775808.0)));
+  CHECK(parse_json("-0").value().identical(Value(0)));
+  CHECK(parse_json("[0.1,1E2,1e-2]").value().identical(Value(Array{Value(0.1), Value(100.0), Value(0.01)})));
+  CHECK(parse_json("0e308").value().identical(Value(0.0)));
+  for (const char* tiny : {"1e-400", "0.00000000000000000000001e-310", "1e-99999999999"}) {
+    CAPTURE(tiny);
+    CHECK(parse_json(tiny).value().identical(Value(0.0)));
+  }
+  const std::string big = "1" + std::string(400, '0');
+  for (const std::string& number : {big, "-" + big, std::string("1e309"), std::string("1e99999999999")}) {
+    CAPTURE(number);
+    const auto read = parse_json("[1,\n" + number + "]");
+    REQUIRE_FALSE(read);
+    CHECK(read.error().message == "not JSON: Number too big to be stored in double.");
+    CHECK(read.error().where.line == 2);
+  }
+}
