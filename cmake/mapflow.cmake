@@ -19,8 +19,7 @@ function(mapflow_library name)
 endfunction()
 
 # mapflow_program(NAME FOLDERS… SOURCES… LIBRARIES…): one executable in the build folder's root, with the allocator of
-# dependencies.cmake. The target `programs`
-# builds all of them, and no tests.
+# dependencies.cmake. The target `programs` builds all of them, and no tests.
 add_custom_target(programs)
 function(mapflow_program name)
   cmake_parse_arguments(ARG "" "" "FOLDERS;SOURCES;LIBRARIES" ${ARGN})

@@ -100,6 +100,7 @@ engine::ShardOptions Cluster::shard_options() {
   options.turn_inputs = static_cast<std::size_t>(chance_.percent(50) ? chance_.between(1, 4) : 4096);
   options.commits_in_flight = static_cast<std::size_t>(chance_.between(1, 3));
   options.rows_at_once = chance_.percent(30);
+  if (chance_.percent(45)) options.instance_bytes = chance_.percent(50) ? 0 : static_cast<std::size_t>(chance_.between(0, 20'000));
   options.row_delay = Duration(chance_.between(50'000, 900'000));
   options.inbox_poll = Duration(chance_.between(100'000, 600'000));
   if (chance_.percent(60)) {  // small, so that snapshots and truncation come often

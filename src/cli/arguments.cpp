@@ -66,6 +66,8 @@ struct Target {
   StoreVerifyOptions verify;
   BenchSequentialOptions sequential;
   BenchStoreLimitOptions limit;
+  BenchLoopOptions loop;
+  BenchWaitingOptions waiting;
   VersionOptions version;
   std::string mode = "normal";
   std::string data_file;  // of the `jinja` verbs
@@ -371,6 +373,20 @@ void add_bench(CLI::App& app, Target& to) {
   option(limit, "--store", to.limit.store, "URL", "sqlite:PATH of a file that does not exist yet")->required();
   json_flag(limit, to.limit.json);
   limit.callback([&to] { to.chosen = to.limit; });
+
+  CLI::App& loop = *bench.add_subcommand("loop", "one workflow that loops very often: its memory and its history stay bounded");
+  option(loop, "--iterations", to.loop.iterations, "iterations in all")->check(CLI::Range(1u, 100'000'000u));
+  option(loop, "--max-concurrent", to.loop.window, "iterations at once")->check(CLI::Range(1u, 100'000u));
+  option(loop, "--store", to.loop.store, "URL", "the store (memory:)");
+  json_flag(loop, to.loop.json);
+  loop.callback([&to] { to.chosen = to.loop; });
+
+  CLI::App& waiting = *bench.add_subcommand("waiting", "very many workflows that wait for a signal, which each then gets");
+  option(waiting, "--instances", to.waiting.instances, "workflows")->check(CLI::Range(1u, 100'000'000u));
+  option(waiting, "--memory-mib", to.waiting.memory_mib, "what their states may take in memory")->check(CLI::Range(1u, 1'000'000u));
+  option(waiting, "--store", to.waiting.store, "URL", "the store (memory:)");
+  json_flag(waiting, to.waiting.json);
+  waiting.callback([&to] { to.chosen = to.waiting; });
 }
 
 void add_version(CLI::App& app, Target& to) {

@@ -5,9 +5,11 @@
 #include <string_view>
 
 #include "cli/bare_sqlite.h"
+#include "cli/bench_memory.h"
 #include "cli/bench_sequential.h"
 #include "cli/recording_store.h"
 #include "cli/verbs.h"
+#include "value/json.h"
 
 namespace mapflow::cli {
 
@@ -83,6 +85,20 @@ void print_limit(Stream& out, const LimitFigures& figures) {
   out.line(fmt::format("  {:>11.0f}%  of that is what the engine reaches", 100 * figures.ratio()));
 }
 
+/// The document itself, or its members one to a line.
+ExitCode print_document(Console& console, const Result<Value>& figures, bool json) {
+  if (!figures) return refuse(console, figures.error(), json);
+  if (json) {
+    console.document(*figures);
+    return ExitCode::success;
+  }
+  for (const auto& [name, value] : figures->as_object()) {
+    const std::string text = value.is_double() ? fmt::format("{:.3f}", value.as_double()) : value.is_text() ? std::string(value.as_text()) : to_json(value);
+    console.out.line(fmt::format("  {:<34} {}", name.view(), text));
+  }
+  return ExitCode::success;
+}
+
 }  // namespace
 
 ExitCode execute(const BenchSequentialOptions& options, Console& console) {
@@ -96,6 +112,18 @@ ExitCode execute(const BenchSequentialOptions& options, Console& console) {
     print_figures(console.out, *figures);
   }
   return ExitCode::success;
+}
+
+ExitCode execute(const BenchLoopOptions& options, Console& console) {
+  auto store = persistence::open(options.store);
+  if (!store) return refuse(console, store.error(), options.json);
+  return print_document(console, run_loop(options, *std::move(store)), options.json);
+}
+
+ExitCode execute(const BenchWaitingOptions& options, Console& console) {
+  auto store = persistence::open(options.store);
+  if (!store) return refuse(console, store.error(), options.json);
+  return print_document(console, run_waiting(options, *std::move(store)), options.json);
 }
 
 ExitCode execute(const BenchStoreLimitOptions& options, Console& console) {

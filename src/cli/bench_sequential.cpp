@@ -1,7 +1,5 @@
 #include "cli/bench_sequential.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "cli/console.h"
+#include "cli/process_usage.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "engine/engine.h"
@@ -37,19 +36,6 @@ Definition sequential_definition(std::uint32_t steps) {
     definition.steps.push_back(std::move(step));
   }
   return definition;
-}
-
-double cpu_seconds() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6; };
-  return seconds(used.ru_utime) + seconds(used.ru_stime);
-}
-
-double peak_rss_mib() {
-  rusage used{};
-  getrusage(RUSAGE_SELF, &used);
-  return static_cast<double>(used.ru_maxrss) / 1024;
 }
 
 /// Keeps `concurrency` workflows running: each end starts the next one, on the engine's own threads.

@@ -34,7 +34,15 @@ Result<std::vector<Waiting>> find_waiting(engine::Clerk& clerk, const InboxOptio
   std::vector<Waiting> waiting;
   for (const persistence::Partition partition : partitions) {
     MAPFLOW_ASSIGN(const auto found, engine::read_partition(clerk.store(), clerk.programs(), partition));
-    for (const engine::RecoveredInstance& each : found.instances) collect(options, *each.program, each.state, waiting);
+    for (const engine::RecoveredInstance& each : found.instances) {
+      if (each.state) {
+        collect(options, *each.program, *each.state, waiting);
+        continue;
+      }
+      MAPFLOW_ASSIGN(const persistence::InstanceRow row, clerk.store().instance(each.id));
+      MAPFLOW_ASSIGN(const engine::Snapshot snapshot, engine::decode_snapshot(row.snapshot));
+      collect(options, *each.program, snapshot.state, waiting);
+    }
     for (const auto& [id, error] : found.unreadable)  // perhaps only because its owner wrote meanwhile
       if (const auto stored = clerk.read(id)) collect(options, *stored->program, stored->state, waiting);
   }

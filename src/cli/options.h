@@ -177,6 +177,20 @@ struct BenchStoreLimitOptions {
   bool json = false;
 };
 
+struct BenchLoopOptions {
+  std::uint32_t iterations = 1'000'000;
+  std::uint32_t window = 64;         ///< iterations at once
+  std::string store = "memory:";
+  bool json = false;
+};
+
+struct BenchWaitingOptions {
+  std::uint32_t instances = 100'000;
+  std::uint32_t memory_mib = 32;     ///< for the states of instances
+  std::string store = "memory:";
+  bool json = false;
+};
+
 struct VersionOptions {
   bool json = false;
 };
@@ -184,6 +198,6 @@ struct VersionOptions {
 using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
                              ServeOptions, StartVerbOptions, RequestOptions, RerunOptions, InboxOptions, WatchOptions, ResultOptions,
                              JinjaRenderOptions, JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
-                             BenchStoreLimitOptions, VersionOptions>;
+                             BenchStoreLimitOptions, BenchLoopOptions, BenchWaitingOptions, VersionOptions>;
 
 }  // namespace mapflow::cli

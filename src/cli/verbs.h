@@ -29,6 +29,8 @@ ExitCode execute(const JinjaReplOptions& options, Console& console);
 ExitCode execute(const StoreVerifyOptions& options, Console& console);
 ExitCode execute(const BenchSequentialOptions& options, Console& console);
 ExitCode execute(const BenchStoreLimitOptions& options, Console& console);
+ExitCode execute(const BenchLoopOptions& options, Console& console);
+ExitCode execute(const BenchWaitingOptions& options, Console& console);
 ExitCode execute(const VersionOptions& options, Console& console);
 
 }  // namespace mapflow::cli

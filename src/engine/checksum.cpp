@@ -29,9 +29,30 @@ constexpr Tables make_tables() {
 constexpr Tables kTables = make_tables();
 static_assert(std::endian::native == std::endian::little, "the eight-byte step reads little-endian words");
 
+#if defined(__x86_64__)
+/// The processor's own instruction (SSE 4.2): some 10 GB/s.
+__attribute__((target("sse4.2"))) std::uint32_t hardware_crc32c(std::string_view bytes) {
+  std::uint64_t crc = ~0u;
+  const char* at = bytes.data();
+  std::size_t left = bytes.size();
+  for (; left >= 8; left -= 8, at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, 8);
+    crc = __builtin_ia32_crc32di(crc, word);
+  }
+  for (; left > 0; --left, ++at)
+    crc = __builtin_ia32_crc32qi(static_cast<std::uint32_t>(crc), static_cast<unsigned char>(*at));
+  return ~static_cast<std::uint32_t>(crc);
+}
+#endif
+
 }  // namespace
 
 std::uint32_t crc32c(std::string_view bytes) {
+#if defined(__x86_64__)
+  static const bool kHasInstruction = __builtin_cpu_supports("sse4.2") != 0;
+  if (kHasInstruction) return hardware_crc32c(bytes);
+#endif
   std::uint32_t crc = ~0u;
   const char* at = bytes.data();
   std::size_t left = bytes.size();

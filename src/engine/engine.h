@@ -53,6 +53,9 @@ struct EngineOptions {
   unsigned workers = 0;                              ///< threads for handlers; 0: twice the cores, at least 4
   std::size_t payload_bytes = 1u << 20;              ///< largest message, reply, input or signal
   std::size_t max_instances = 1'000'000;             ///< unfinished ones, spread over the shards; beyond it, start is refused
+  /// What the states of unfinished instances may take in memory, estimated. Beyond it, those that were used least
+  /// recently sleep in the store until something is for them.
+  std::size_t memory_bytes = 64u << 20;
   Duration lease = std::chrono::seconds(5);
   /// True: lease only partitions made for this process (`mapflow run`); false: share the store's partitions.
   bool private_partition = false;

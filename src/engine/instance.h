@@ -29,11 +29,18 @@ struct Instance {
   Tenure* tenure = nullptr;
   std::shared_ptr<const kernel::Program> program;
   std::string id;
-  kernel::State state;
+  std::unique_ptr<kernel::State> state;  ///< null: it sleeps, and the snapshot in its row is its state
+
+  // Its place among the instances in memory (see Residence).
+  Instance* staler = nullptr;
+  Instance* fresher = nullptr;
+  std::size_t footprint = 0;          ///< bytes, estimated; 0: it is not in memory
+  std::uint64_t last_batch = 0;       ///< the newest batch that carries anything of it
 
   // What the store knows of it.
   enum class Row : std::uint8_t { none, wanted, due } row = Row::none;  ///< wanted: within the coalescing time; due: with this commit
   bool has_row = false;
+  bool tired = false;                 ///< its next row is to have a snapshot, so that it can sleep
   WorkflowState listed = WorkflowState::pending;  ///< the state its row says
   std::uint64_t covered_seq = 0;      ///< the snapshot in its row is the state after this record; 0: no snapshot
   std::size_t snapshot_bytes = 0;     ///< of that snapshot

@@ -127,6 +127,7 @@ Status Node::start_threads() {
   context.log = options_.log;
   context.options.payload_bytes = options_.payload_bytes;
   context.options.max_instances = std::max<std::size_t>(1, options_.max_instances / shards);
+  context.options.instance_bytes = options_.memory_bytes / shards;
   context.options.rows_at_once = options_.private_partition;
   const AgentContext agents{{}, options_.payload_bytes, options_.log};
   const unsigned workers = options_.workers > 0 ? options_.workers : std::max(4u, 2 * cores);

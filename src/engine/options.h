@@ -17,6 +17,11 @@ struct ShardOptions {
   std::size_t commits_in_flight = 2;      ///< per partition; beyond it, inputs are only collected
   std::size_t max_instances = 1'000'000;  ///< unfinished ones in memory; beyond it, start is refused
 
+  // --- memory ---
+  /// What the states of all instances of a shard may take, estimated. Beyond it, those that were used least recently go
+  /// to sleep in the store, and come back by themselves when something is for them.
+  std::size_t instance_bytes = 64u << 20;
+
   // --- rows and the log ---
   bool rows_at_once = false;              ///< every new instance gets its row in the commit that starts it
   Duration row_delay = std::chrono::milliseconds(900);  ///< how late a row may be otherwise

@@ -71,7 +71,7 @@ class PlaceFinder {
 Result<std::shared_ptr<const kernel::Mark>> find_mark(persistence::Store& store, const Instance& instance, const kernel::Place& place) {
   std::optional<std::uint64_t> checkpoint;
   if (!place.checkpoint.empty()) {
-    MAPFLOW_ASSIGN(checkpoint, kernel::checkpoint_seq(instance.state, place.checkpoint));
+    MAPFLOW_ASSIGN(checkpoint, kernel::checkpoint_seq(*instance.state, place.checkpoint));
   }
   PlaceFinder finder(*instance.program, checkpoint, place.before);
   if (!instance.records.empty()) {

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "engine/batch.h"
 #include "engine/replay.h"
@@ -20,24 +23,30 @@ using persistence::Partition;
 constexpr std::size_t kRowsAtATime = 256;
 constexpr std::size_t kLogBytesAtATime = 4u << 20;
 
-/// An instance while the log is being read.
-struct Gathered {
-  RecoveredInstance instance;
-  std::uint64_t last_seq = 0;   ///< of the snapshot, then of the records gathered
-  std::string definition;       ///< hash, when the row says it
-  std::uint64_t log_offset = UINT64_MAX;  ///< of its first group in the log, covered or not
-  Status fault;                 ///< the first thing that was wrong with it
+/// Records of one instance in one log entry.
+struct Piece {
+  std::uint64_t first_seq = 0;
+  std::uint64_t last_seq = 0;
+  std::uint64_t offset = 0;     ///< of the entry, in the ledger
+  std::string records;
 };
 
+/// An instance while it is put together.
+struct Gathered {
+  std::vector<Piece> pieces;    ///< in the order of the log
+  std::optional<InstanceRow> row;
+};
+
+/// The log comes first: it is bounded, and says which rows must be looked into. The others stay asleep.
 class PartitionReader {
  public:
   PartitionReader(persistence::Store& store, ProgramCache& programs, Partition partition)
       : store_(store), programs_(programs), partition_(partition) {}
 
   Result<RecoveredPartition> read() {
-    MAPFLOW_TRY(read_rows());
     MAPFLOW_TRY(read_log());
-    for (auto& [id, gathered] : by_id_) MAPFLOW_TRY(settle(gathered));
+    MAPFLOW_TRY(read_rows());
+    for (auto& [id, gathered] : by_id_) MAPFLOW_TRY(settle(id, gathered));
     std::ranges::stable_sort(result_.instances, {}, [](const RecoveredInstance& instance) {
       return instance.records.empty() ? UINT64_MAX : instance.uncovered_since;
     });
@@ -45,36 +54,6 @@ class PartitionReader {
   }
 
  private:
-  Status read_rows() {
-    std::string after;
-    while (true) {
-      MAPFLOW_ASSIGN(std::vector<InstanceRow> rows, store_.unfinished(partition_, after, kRowsAtATime));
-      for (InstanceRow& row : rows) take_row(row);
-      if (rows.size() < kRowsAtATime) return {};
-      after = std::move(rows.back().id);
-    }
-  }
-
-  void take_row(const InstanceRow& row) {
-    Gathered& gathered = by_id_[row.id];
-    RecoveredInstance& instance = gathered.instance;
-    instance.id = row.id;
-    instance.has_row = true;
-    instance.listed = parse_workflow_state(row.state).value_or(WorkflowState::pending);
-    gathered.definition = row.definition;
-    if (row.snapshot.empty()) return;
-    Result<Snapshot> snapshot = decode_snapshot(row.snapshot);
-    if (!snapshot) {
-      gathered.fault = fail(std::move(snapshot).error());
-      return;
-    }
-    instance.state = std::move(snapshot->state);
-    instance.chunks = std::move(snapshot->chunks);
-    instance.covered_seq = gathered.last_seq = row.seq;
-    instance.snapshot_bytes = row.snapshot.size();
-    if (instance.state.seq != row.seq) gathered.fault = fail(code::corrupt, "its row and its snapshot disagree");
-  }
-
   Status read_log() {
     LogPosition from{1};
     while (true) {
@@ -83,7 +62,8 @@ class PartitionReader {
       for (const persistence::LogEntry& entry : entries) {
         const std::uint64_t offset = result_.ledger.found(entry.position, entry.bytes.size());
         Status read = read_batch(entry.bytes, [&](const RecordGroup& group) {
-          take_group(group, offset);
+          by_id_[std::string(group.instance)].pieces.push_back(
+              {group.first_seq, group.first_seq + group.count - 1, offset, std::string(group.records)});
           return Status{};
         });
         if (!read) {
@@ -96,51 +76,106 @@ class PartitionReader {
     }
   }
 
-  void take_group(const RecordGroup& group, std::uint64_t offset) {
-    Gathered& gathered = by_id_[std::string(group.instance)];
-    RecoveredInstance& instance = gathered.instance;
-    if (instance.id.empty()) instance.id = group.instance;
-    gathered.log_offset = std::min(gathered.log_offset, offset);
-    const std::uint64_t last = group.first_seq + group.count - 1;
-    if (last <= gathered.last_seq) return;  // the snapshot has it
-    if (group.first_seq != gathered.last_seq + 1 && gathered.fault)
-      gathered.fault = fail(code::corrupt, fmt::format("its records {} to {} are missing", gathered.last_seq + 1,
-                                                       group.first_seq - 1));
-    if (instance.records.empty()) instance.uncovered_since = offset;
-    instance.records += group.records;
-    gathered.last_seq = last;
+  Status read_rows() {
+    std::string after;
+    while (true) {
+      MAPFLOW_ASSIGN(std::vector<InstanceRow> rows, store_.unfinished(partition_, after, kRowsAtATime));
+      const bool last = rows.size() < kRowsAtATime;
+      if (!rows.empty()) after = rows.back().id;
+      for (InstanceRow& row : rows) MAPFLOW_TRY(take_row(std::move(row)));
+      if (last) return {};
+    }
+  }
+
+  /// Children and those that take turns are always in memory (see Tenure::could_sleep). Errors: only those that concern
+  /// the whole partition.
+  Status take_row(InstanceRow row) {
+    if (by_id_.contains(row.id) || row.snapshot.empty() || !row.parent.empty()) {
+      by_id_[row.id].row = std::move(row);
+      return {};
+    }
+    auto program = programs_.find(row.definition);
+    if (!program) return give_up(row.id, UINT64_MAX, std::move(program).error());
+    if ((*program)->definition().concurrency) {
+      by_id_[row.id].row = std::move(row);
+      return {};
+    }
+    RecoveredInstance instance = listed(row);
+    instance.program = *std::move(program);
+    result_.instances.push_back(std::move(instance));
+    return {};
+  }
+
+  static RecoveredInstance listed(const InstanceRow& row) {
+    RecoveredInstance instance;
+    instance.id = row.id;
+    instance.has_row = true;
+    instance.listed = parse_workflow_state(row.state).value_or(WorkflowState::pending);
+    if (row.snapshot.empty()) return instance;
+    instance.covered_seq = row.seq;
+    instance.snapshot_bytes = row.snapshot.size();
+    return instance;
   }
 
   /// Errors: only those that concern the whole partition.
-  Status settle(Gathered& gathered) {
-    RecoveredInstance& instance = gathered.instance;
-    if (!instance.has_row) {
-      const auto row = store_.instance(instance.id);
+  Status settle(const std::string& id, Gathered& gathered) {
+    if (!gathered.row) {
+      const auto row = store_.instance(id);
       if (row && row->finished) return {};  // its last records are still in the log, but it is done with
       if (!row && !row.error().is(code::not_found)) return fail(row.error());
     }
-    Status replayed = gathered.fault ? rebuild(gathered) : gathered.fault;
-    if (!replayed && replayed.error().is(code::unavailable)) return replayed;
-    if (replayed) {
-      result_.instances.push_back(std::move(instance));
-    } else {
-      result_.unreadable.emplace(instance.id, std::move(replayed).error());
-      result_.ledger.pin(gathered.log_offset);
-    }
+    auto rebuilt = rebuild(id, gathered);
+    if (!rebuilt) return give_up(id, gathered.pieces.empty() ? UINT64_MAX : gathered.pieces.front().offset, std::move(rebuilt).error());
+    result_.instances.push_back(*std::move(rebuilt));
     return {};
   }
 
-  Status rebuild(Gathered& gathered) {
-    RecoveredInstance& instance = gathered.instance;
-    if (gathered.definition.empty()) {
-      MAPFLOW_ASSIGN(gathered.definition, definition_of(instance.records));
-    }
-    MAPFLOW_ASSIGN(instance.program, programs_.find(gathered.definition));
-    if (!instance.records.empty() && instance.covered_seq > 0) instance.base = kernel::encode_state(instance.state);
-    MAPFLOW_TRY(replay(*instance.program, instance.state, instance.records));
-    if (instance.state.seq != gathered.last_seq || instance.state.id != instance.id)
-      return fail(code::corrupt, fmt::format("its records make it record {} of '{}'", instance.state.seq, instance.state.id));
+  /// Errors: only those that concern the whole partition.
+  Status give_up(const std::string& id, std::uint64_t log_offset, Error why) {
+    if (why.is(code::unavailable)) return fail(std::move(why));
+    result_.unreadable.emplace(id, std::move(why));
+    result_.ledger.pin(log_offset);
     return {};
+  }
+
+  Result<RecoveredInstance> rebuild(const std::string& id, Gathered& gathered) {
+    RecoveredInstance instance = gathered.row ? listed(*gathered.row) : RecoveredInstance{};
+    instance.id = id;
+    instance.state = std::make_unique<kernel::State>();
+    std::string definition;
+    if (gathered.row) {
+      definition = gathered.row->definition;
+      if (!gathered.row->snapshot.empty()) {
+        MAPFLOW_ASSIGN(Snapshot snapshot, decode_snapshot(gathered.row->snapshot));
+        *instance.state = std::move(snapshot.state);
+        instance.chunks = std::move(snapshot.chunks);
+        if (instance.state->seq != instance.covered_seq) return fail(code::corrupt, "its row and its snapshot disagree");
+      }
+    }
+    MAPFLOW_ASSIGN(const std::uint64_t last_seq, add_records(instance, gathered.pieces));
+    if (definition.empty()) {
+      MAPFLOW_ASSIGN(definition, definition_of(instance.records));
+    }
+    MAPFLOW_ASSIGN(instance.program, programs_.find(definition));
+    if (!instance.records.empty() && instance.covered_seq > 0) instance.base = kernel::encode_state(*instance.state);
+    MAPFLOW_TRY(replay(*instance.program, *instance.state, instance.records));
+    if (instance.state->seq != last_seq || instance.state->id != id)
+      return fail(code::corrupt, fmt::format("its records make it record {} of '{}'", instance.state->seq, instance.state->id));
+    return instance;
+  }
+
+  /// Appends the records that the snapshot does not have. Gives the number of the last one.
+  static Result<std::uint64_t> add_records(RecoveredInstance& instance, const std::vector<Piece>& pieces) {
+    std::uint64_t last = instance.covered_seq;
+    for (const Piece& piece : pieces) {
+      if (piece.last_seq <= last) continue;
+      if (piece.first_seq != last + 1)
+        return fail(code::corrupt, fmt::format("its records {} to {} are missing", last + 1, piece.first_seq - 1));
+      if (instance.records.empty()) instance.uncovered_since = piece.offset;
+      instance.records += piece.records;
+      last = piece.last_seq;
+    }
+    return last;
   }
 
   persistence::Store& store_;

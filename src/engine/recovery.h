@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,7 @@ namespace mapflow::engine {
 struct RecoveredInstance {
   std::string id;
   ProgramPtr program;
-  kernel::State state;
+  std::unique_ptr<kernel::State> state;  ///< null: the snapshot in its row is all there is, and was not read
   bool has_row = false;
   WorkflowState listed = WorkflowState::pending;  ///< the state its row says
   std::uint64_t covered_seq = 0;

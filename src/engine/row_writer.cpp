@@ -7,7 +7,7 @@ namespace mapflow::engine {
 namespace {
 
 persistence::InstanceRow describe_row(persistence::Partition partition, const Instance& instance, Timestamp now) {
-  const kernel::State& state = instance.state;
+  const kernel::State& state = *instance.state;
   persistence::InstanceRow row;
   row.id = instance.id;
   row.partition = partition;
@@ -27,8 +27,9 @@ persistence::InstanceRow describe_row(persistence::Partition partition, const In
 
 void note_row(Instance& instance) {
   instance.has_row = true;
-  instance.listed = instance.state.state;
+  instance.listed = instance.state->state;
   instance.row = Instance::Row::none;
+  instance.tired = false;
 }
 
 bool holds_checkpoint(const kernel::State& state, const ChunkInfo& chunk) {
@@ -43,7 +44,7 @@ void drop_old_chunks(persistence::Commit& commit, Instance& instance, std::size_
   std::vector<ChunkInfo> staying;
   for (auto chunk = instance.chunks.rbegin(); chunk != instance.chunks.rend(); ++chunk) {
     newer += chunk->bytes;
-    if (chunk == instance.chunks.rbegin() || newer <= bound || holds_checkpoint(instance.state, *chunk))
+    if (chunk == instance.chunks.rbegin() || newer <= bound || holds_checkpoint(*instance.state, *chunk))
       staying.push_back(*chunk);
     else
       commit.history.push_back({instance.id, chunk->first_seq, chunk->last_seq, dropped_chunk()});
@@ -62,13 +63,13 @@ void add_bare_row(persistence::Commit& commit, Instance& instance, Timestamp now
 std::size_t add_checkpoint(persistence::Commit& commit, Instance& instance, Timestamp now, const ShardOptions& options) {
   if (!instance.records.empty()) {
     std::string chunk = encode_chunk(instance.base, instance.records);
-    instance.chunks.push_back({instance.covered_seq + 1, instance.state.seq, chunk.size()});
-    commit.history.push_back({instance.id, instance.covered_seq + 1, instance.state.seq, std::move(chunk)});
+    instance.chunks.push_back({instance.covered_seq + 1, instance.state->seq, chunk.size()});
+    commit.history.push_back({instance.id, instance.covered_seq + 1, instance.state->seq, std::move(chunk)});
     drop_old_chunks(commit, instance, options.history_bytes);
   }
   persistence::InstanceRow row = describe_row(commit.lease.partition, instance, now);
-  row.seq = instance.state.seq;
-  row.snapshot = encode_snapshot(instance.state, instance.chunks);
+  row.seq = instance.state->seq;
+  row.snapshot = encode_snapshot(*instance.state, instance.chunks);
   instance.covered_seq = row.seq;
   instance.snapshot_bytes = row.snapshot.size();
   std::string().swap(instance.records);  // gives the memory back, which assigning an empty text would not

@@ -23,18 +23,18 @@ bool at_rest(WorkflowState state) { return is_terminal(state) || state == Workfl
 // --- beginning and end ------------------------------------------------------------------------------------------------
 
 Tenure::Tenure(ShardParts& parts, persistence::Lease lease, std::uint64_t number)
-    : parts_(parts), lease_(std::move(lease)), number_(number) {
+    : parts_(parts), lease_(std::move(lease)), number_(number), residence_(parts.resident_bytes) {
   commit_.lease = lease_;
 }
 
 Result<std::unique_ptr<Tenure>> Tenure::begin(ShardParts& parts, persistence::Lease lease, std::uint64_t number) {
   MAPFLOW_ASSIGN(RecoveredPartition recovered, read_partition(*parts.store, *parts.programs, lease.partition));
   std::unique_ptr<Tenure> tenure(new Tenure(parts, std::move(lease), number));
-  tenure->take_up(std::move(recovered));
+  MAPFLOW_TRY(tenure->take_up(std::move(recovered)));
   return tenure;
 }
 
-void Tenure::take_up(RecoveredPartition recovered) {
+Status Tenure::take_up(RecoveredPartition recovered) {
   ledger_ = std::move(recovered.ledger);
   for (auto& [id, error] : recovered.unreadable) {
     parts_.say(fmt::format("instance {} cannot be read back and stands still: {}", id, error.to_string()));
@@ -56,13 +56,17 @@ void Tenure::take_up(RecoveredPartition recovered) {
     if (!instance.records.empty()) uncovered_.add(instance, found.uncovered_since);
     by_id_.emplace(instance.id, instance.ref);
     definitions_.insert(instance.program->hash());
-    if (!instance.has_row || instance.listed != instance.state.state) want_row(instance, false);
     if (parts_.options.calls) inputs_.push_back({instance.ref, kernel::Recover{}});
+    if (!instance.state) continue;
+    weigh(instance);
+    if (!instance.has_row || instance.listed != instance.state->state) want_row(instance, false);
     enroll_child(instance);
     enroll_turn(instance);
   }
+  MAPFLOW_TRY(wake_parents());
   settle_recovered_children();
   for (const std::string& workflow : turns_.workflows()) give_turns(workflow);
+  return {};
 }
 
 Tenure::~Tenure() {
@@ -71,6 +75,7 @@ Tenure::~Tenure() {
 
 void Tenure::remove(Instance& instance) {
   uncovered_.remove(instance);
+  residence_.leave(instance);
   parts_.timers.set(instance, kNever);
   strike_child(instance);
   by_id_.erase(instance.id);
@@ -118,13 +123,16 @@ bool Tenure::turn(Timestamp now) {
   take_commands();
   take_requests();
   take_child_errands();
+  take_up_put_off();
   decide_inputs();
-  return submit();
+  const bool slept = make_room();
+  return submit() || slept;
 }
 
 Timestamp Tenure::next_turn() const {
   if (leaving_ || in_flight_.size() >= parts_.options.commits_in_flight) return kNever;
   Timestamp next = std::min(inbox_due_, coalesced_.empty() ? kNever : coalesced_.front().due);
+  if (!put_off_.empty()) next = std::min(next, put_off_.front().due);
   for (const ChildErrand& errand : child_errands_) next = std::min(next, errand.due);
   return next;
 }
@@ -132,8 +140,13 @@ Timestamp Tenure::next_turn() const {
 void Tenure::decide_inputs() {
   const std::size_t end = std::min(inputs_.size(), next_input_ + parts_.options.turn_inputs);
   for (; next_input_ < end; ++next_input_) {
-    const Work& work = inputs_[next_input_];
-    if (Instance* const instance = parts_.instances.find(work.instance)) decide(*instance, work.input);
+    Work& work = inputs_[next_input_];
+    Instance* const instance = parts_.instances.find(work.instance);
+    if (!instance) continue;
+    if (const Status awake = wake(*instance); !awake)
+      put_off(std::move(work), awake.error());
+    else
+      decide(*instance, work.input);
   }
   if (next_input_ == inputs_.size() || next_input_ > kForgetInputs) {
     inputs_.erase(inputs_.begin(), inputs_.begin() + static_cast<std::ptrdiff_t>(next_input_));
@@ -142,20 +155,23 @@ void Tenure::decide_inputs() {
 }
 
 std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& input, const kernel::Ticket* ticket) {
+  if (Status awake = wake(instance); !awake) return std::move(awake).error();
+  residence_.touch(instance);
   if (instance.covered_seq > 0 && instance.records.empty() && instance.base.empty())
-    instance.base = kernel::encode_state(instance.state);
+    instance.base = kernel::encode_state(*instance.state);
   const auto* const start = std::get_if<kernel::Start>(&input);
-  const bool child = !(start ? start->parent_id : instance.state.parent_id).empty();
-  const kernel::Spending used = instance.state.ledger.used;
-  const kernel::Reserve reserved = instance.state.ledger.reserved;
-  if (child) look_up_allowances(start ? start->parent_id : instance.state.parent_id);
-  kernel::Commit commit = kernel::decide(*instance.program, instance.state, input, now_, limits_, ticket);
+  const bool child = !(start ? start->parent_id : instance.state->parent_id).empty();
+  const kernel::Spending used = instance.state->ledger.used;
+  const kernel::Reserve reserved = instance.state->ledger.reserved;
+  if (child) look_up_allowances(start ? start->parent_id : instance.state->parent_id);
+  kernel::Commit commit = kernel::decide(*instance.program, *instance.state, input, now_, limits_, ticket);
   limits_.above = {};
   if (commit.refused && commit.records.empty()) return std::move(commit.refused);
   if (!commit.records.empty())
     take_records(instance, commit);
   else
     arm_untouched(instance, input);
+  if (!commit.records.empty() || !commit.effects.empty()) instance.last_batch = batch_number_;
   for (kernel::Effect& effect : commit.effects) batch_.effects.push_back({instance.ref, std::move(effect)});
   for (kernel::Event& event : commit.events) batch_.events.push_back({instance.id, std::move(event)});
   if (commit.more) inputs_.push_back({instance.ref, kernel::Continue{}});
@@ -166,15 +182,16 @@ std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& inp
 void Tenure::arm_untouched(Instance& instance, const kernel::Input& input) {
   // Nothing changed, yet the timer may not be set: after reading back it never was, and a Tick took it out of the
   // queue. A Tick that found nothing due now must not come again at once.
-  const Timestamp wake = instance.state.wake_at();
+  const Timestamp wake = instance.state->wake_at();
   const bool ticked = std::holds_alternative<kernel::Tick>(input);
   if (std::holds_alternative<kernel::Recover>(input) || (ticked && wake > now_)) parts_.timers.set(instance, wake);
 }
 
 void Tenure::take_records(Instance& instance, const kernel::Commit& commit) {
   if (!instance.uncovered) uncovered_.add(instance, ledger_.end());
-  const std::uint64_t first_seq = instance.state.seq - commit.records.size() + 1;
+  const std::uint64_t first_seq = instance.state->seq - commit.records.size() + 1;
   instance.records += writer_.add(instance.id, first_seq, commit.records);
+  weigh(instance);
   if (first_seq == 1) enroll_child(instance);
   for (const kernel::Record& record : commit.records)
     if (const auto* change = std::get_if<kernel::StateChanged>(&record.body)) relay_hold(instance, change->to);
@@ -182,7 +199,7 @@ void Tenure::take_records(Instance& instance, const kernel::Commit& commit) {
 }
 
 void Tenure::follow_state(Instance& instance) {
-  const kernel::State& state = instance.state;
+  const kernel::State& state = *instance.state;
   parts_.timers.set(instance, is_terminal(state.state) ? kNever : state.wake_at());
   if (is_terminal(state.state)) {
     want_row(instance, true);
@@ -233,10 +250,11 @@ void Tenure::write_rows() {
 }
 
 void Tenure::write_row(Instance& instance) {
-  const bool finished = is_terminal(instance.state.state);
+  const bool finished = is_terminal(instance.state->state);
+  instance.last_batch = batch_number_;
   const bool long_enough = instance.records.size() > parts_.options.checkpoint_instance_bytes;
   // Until there is a snapshot a row costs little; afterwards it must bring a new one, for rows replace each other.
-  if (finished || long_enough || instance.covered_seq > 0)
+  if (finished || long_enough || instance.tired || instance.covered_seq > 0)
     checkpoint(instance);
   else
     add_bare_row(commit_, instance, now_);
@@ -245,7 +263,9 @@ void Tenure::write_row(Instance& instance) {
 
 void Tenure::checkpoint(Instance& instance) {
   add_checkpoint(commit_, instance, now_, parts_.options);
+  instance.last_batch = batch_number_;
   uncovered_.remove(instance);
+  weigh(instance);
 }
 
 // --- commits ----------------------------------------------------------------------------------------------------------
@@ -253,6 +273,7 @@ void Tenure::checkpoint(Instance& instance) {
 bool Tenure::submit() {
   write_rows();
   batch_.log_bytes = writer_.size();
+  batch_.number = batch_number_;
   commit_.truncate_before =
       ledger_.drop_before(uncovered_.oldest() ? uncovered_.oldest()->uncovered_since : ledger_.end(),
                           parts_.options.truncate_bytes);
@@ -261,6 +282,7 @@ bool Tenure::submit() {
                                 commit_.inbox_through.value == 0;
   if (nothing_to_write) {
     if (batch_.idle()) return false;
+    ++batch_number_;
     // What it rests on may still be on its way: then it is released with that.
     if (in_flight_.empty())
       release(std::exchange(batch_, std::exchange(spare_, {})));
@@ -268,6 +290,7 @@ bool Tenure::submit() {
       in_flight_.back().append(std::exchange(batch_, {}));
     return true;
   }
+  ++batch_number_;
   if (!writer_.empty()) ledger_.append(writer_.size());
   commit_.log = writer_.take();
   in_flight_.push_back(std::exchange(batch_, std::exchange(spare_, {})));
@@ -290,6 +313,7 @@ Status Tenure::committed(const Result<LogPosition>& position) {
 }
 
 void Tenure::release(Batch batch) {
+  released_through_ = batch.number;
   if (!leaving_)
     for (Released& released : batch.effects) {
       if (const auto* drop = std::get_if<kernel::DropCall>(&released.effect)) {
@@ -323,6 +347,7 @@ void Tenure::flush() {
 }
 
 void Tenure::Batch::append(Batch&& other) {
+  number = other.number;
   std::ranges::move(other.effects, std::back_inserter(effects));
   std::ranges::move(other.answers, std::back_inserter(answers));
   std::ranges::move(other.events, std::back_inserter(events));

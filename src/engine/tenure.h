@@ -34,6 +34,7 @@
 #include "engine/program_cache.h"
 #include "engine/random.h"
 #include "engine/recovery.h"
+#include "engine/residence.h"
 #include "engine/timer_queue.h"
 #include "engine/turns.h"
 #include "kernel/machine.h"
@@ -54,6 +55,7 @@ struct ShardParts {
   Dispatcher dispatcher;
   InstanceTable instances;
   TimerQueue timers;
+  std::size_t resident_bytes = 0;  ///< of the instances in memory, estimated
 
   void say(const std::string& line) const {
     if (log) log("engine", line);
@@ -102,6 +104,7 @@ class Tenure {
   };
   /// What one commit carries, and what follows once it is durable.
   struct Batch {
+    std::uint64_t number = 0;
     std::size_t log_bytes = 0;
     std::vector<Released> effects;
     std::vector<Answered> answers;
@@ -121,9 +124,13 @@ class Tenure {
     Timestamp due;
     InstanceRef instance;
   };
+  struct PutOff {
+    Timestamp due;
+    Work work;
+  };
 
   Tenure(ShardParts& parts, persistence::Lease lease, std::uint64_t number);
-  void take_up(RecoveredPartition recovered);
+  Status take_up(RecoveredPartition recovered);
 
   // --- what comes in (tenure_requests.cpp) ---
   void take_requests();
@@ -171,6 +178,21 @@ class Tenure {
   void take_records(Instance& instance, const kernel::Commit& commit);
   void follow_state(Instance& instance);
 
+  // --- memory (tenure_memory.cpp) ---
+  /// Its state is there, read back if it slept. Errors: those of the store; corrupt.
+  Status wake(Instance& instance);
+  bool could_sleep(const Instance& instance) const;
+  void put_to_sleep(Instance& instance);
+  /// After recovery: those that have children. Errors: unavailable.
+  Status wake_parents();
+  /// Over the budget: puts to sleep what can, and wants rows of what could. True when anything went to sleep.
+  bool make_room();
+  void weigh(Instance& instance);
+  /// An input that its instance could not be woken for: tried again later, unless its snapshot is damaged.
+  void put_off(Work work, const Error& why);
+  void take_up_put_off();
+  void stand_still(Instance& instance, const Error& why);
+
   // --- committing (tenure.cpp) ---
   bool submit();
   void write_rows();
@@ -200,6 +222,7 @@ class Tenure {
   std::deque<Request> requests_;
   std::vector<Work> inputs_;
   std::size_t next_input_ = 0;
+  std::deque<PutOff> put_off_;
   persistence::InboxPosition inbox_read_;
   Timestamp inbox_due_{};
 
@@ -210,9 +233,12 @@ class Tenure {
   std::vector<InstanceRef> rows_; ///< wanted in this commit
   std::deque<Coalesced> coalesced_;
   std::deque<Batch> in_flight_;
+  std::uint64_t batch_number_ = 1;      ///< of the batch being built
+  std::uint64_t released_through_ = 0;  ///< the newest batch that was released
 
   LogLedger ledger_;
   UncoveredList uncovered_;
+  Residence residence_;
 
   bool leaving_ = false;
   bool flushed_ = false;

@@ -57,7 +57,8 @@ void Tenure::take_child_errands() {
 
 Status Tenure::start_child(Instance& parent, const kernel::StartChild& wish) {
   const auto report = [&](kernel::Input input) { inputs_.push_back({parent.ref, std::move(input)}); };
-  const kernel::Run* const run = parent.state.run(wish.run);
+  MAPFLOW_TRY(wake(parent));
+  const kernel::Run* const run = parent.state->run(wish.run);
   if (!run || run->attempt != wish.attempt) return {};  // its step was given up meanwhile
   if (wish.again && !find(wish.child)) {
     const auto row = parts_.store->instance(wish.child);
@@ -143,13 +144,13 @@ Result<Instance*> Tenure::revive(const persistence::InstanceRow& row) {
   instance.tenure = this;
   instance.id = row.id;
   instance.program = std::move(program);
-  instance.state = std::move(snapshot.state);
-  kernel::restore_derived(instance.state);
+  instance.state = std::make_unique<kernel::State>(std::move(snapshot.state));
   instance.has_row = true;
-  instance.listed = instance.state.state;
+  instance.listed = instance.state->state;
   instance.covered_seq = row.seq;
   instance.snapshot_bytes = row.snapshot.size();
   instance.chunks = std::move(snapshot.chunks);
+  weigh(instance);
   by_id_.emplace(instance.id, instance.ref);
   enroll_child(instance);
   want_row(instance, true);  // its row must not say any more that it is over
@@ -161,22 +162,22 @@ Result<Instance*> Tenure::revive(const persistence::InstanceRow& row) {
 /// A child lives by the budgets of all its parents, whose ledgers know what all their children use.
 void Tenure::look_up_allowances(std::string_view parent_id) {
   allowances_.clear();
-  for (const Instance* above = find(parent_id); above; above = find(above->state.parent_id))
-    if (above->state.ledger.limits.any()) allowances_.push_back(kernel::allowance_of(above->state.ledger, above->id));
+  for (const Instance* above = find(parent_id); above; above = find(above->state->parent_id))
+    if (above->state->ledger.limits.any()) allowances_.push_back(kernel::allowance_of(above->state->ledger, above->id));
   limits_.above = allowances_;
 }
 
 /// Tells the parent, in the same commit, what a decision of its child used or gave back; and lets try again who waits for that.
 void Tenure::charge_parent(Instance& instance, const kernel::Spending& used, const kernel::Reserve& reserved) {
-  const kernel::Ledger& ledger = instance.state.ledger;
+  const kernel::Ledger& ledger = instance.state->ledger;
   const kernel::ChildSpent spent{ledger.used - used, ledger.reserved - reserved};
   if (spent.reserved.tokens < 0 || spent.reserved.cost_nanos < 0)
     for (const InstanceRef waiter : std::exchange(fund_waiters_, {})) inputs_.push_back({waiter, kernel::Continue{}});
-  if (instance.state.parent_id.empty()) return;
-  if (!instance.state.held.empty() && std::ranges::find(fund_waiters_, instance.ref) == fund_waiters_.end())
+  if (instance.state->parent_id.empty()) return;
+  if (!instance.state->held.empty() && std::ranges::find(fund_waiters_, instance.ref) == fund_waiters_.end())
     fund_waiters_.push_back(instance.ref);
-  Instance* const parent = find(instance.state.parent_id);
-  if (!parent || is_terminal(parent->state.state)) return;
+  Instance* const parent = find(instance.state->parent_id);
+  if (!parent || is_terminal(parent->state->state)) return;
   const bool counts = !allowances_.empty() || spent.used.tokens() != 0 || spent.used.cost_nanos != 0;
   if (counts && !(spent.used.nothing() && spent.reserved.nothing())) decide(*parent, spent);
 }
@@ -184,11 +185,12 @@ void Tenure::charge_parent(Instance& instance, const kernel::Spending& used, con
 // --- keeping book -----------------------------------------------------------------------------------------------------
 
 void Tenure::enroll_child(Instance& child) {
-  if (!child.state.parent_id.empty()) children_[child.state.parent_id].push_back(child.ref);
+  if (!child.state->parent_id.empty()) children_[child.state->parent_id].push_back(child.ref);
 }
 
 void Tenure::strike_child(const Instance& child) {
-  const auto siblings = children_.find(child.state.parent_id);
+  if (!child.state) return;  // children do not sleep
+  const auto siblings = children_.find(child.state->parent_id);
   if (siblings == children_.end()) return;
   std::erase(siblings->second, child.ref);
   if (siblings->second.empty()) children_.erase(siblings);
@@ -201,15 +203,15 @@ void Tenure::relay_hold(const Instance& parent, WorkflowState now) {
   for (const InstanceRef ref : children->second) {
     if (now == WorkflowState::paused) inputs_.push_back({ref, kernel::Pause{std::string(kHeldWithParent)}});
     const Instance* const child = parts_.instances.find(ref);
-    const bool held = child && child->state.state == WorkflowState::paused && child->state.reason == kHeldWithParent;
+    const bool held = child && child->state->state == WorkflowState::paused && child->state->reason == kHeldWithParent;
     if (now == WorkflowState::running && held) inputs_.push_back({ref, kernel::Resume{}});
   }
 }
 
 void Tenure::report_end(const Instance& child) {
-  if (child.state.parent_id.empty()) return;
-  if (const Instance* const parent = find(child.state.parent_id))
-    inputs_.push_back({parent->ref, kernel::child_ended(*child.program, child.state)});
+  if (child.state->parent_id.empty()) return;
+  if (const Instance* const parent = find(child.state->parent_id))
+    inputs_.push_back({parent->ref, kernel::child_ended(*child.program, *child.state)});
 }
 
 /// The parent is over: children that were to go with it are told.
@@ -218,8 +220,8 @@ void Tenure::close_children(const Instance& parent) {
   if (children == children_.end()) return;
   for (const InstanceRef ref : children->second) {
     const Instance* const child = parts_.instances.find(ref);
-    if (child && child->state.on_parent_close == kernel::ParentClose::cancel)
-      inputs_.push_back({ref, closing(parent.state)});
+    if (child && child->state->on_parent_close == kernel::ParentClose::cancel)
+      inputs_.push_back({ref, closing(*parent.state)});
   }
 }
 
@@ -228,7 +230,7 @@ void Tenure::settle_recovered_children() {
   for (const auto& [parent_id, refs] : children_) {
     const Instance* const parent = find(parent_id);
     if (parent) {
-      relay_hold(*parent, parent->state.state);
+      relay_hold(*parent, parent->state->state);
       continue;
     }
     if (unreadable_.contains(parent_id)) continue;
@@ -237,7 +239,7 @@ void Tenure::settle_recovered_children() {
     const auto snapshot = decode_snapshot(row->snapshot);
     if (!snapshot) continue;
     for (const InstanceRef ref : refs)
-      if (parts_.instances.find(ref)->state.on_parent_close == kernel::ParentClose::cancel)
+      if (parts_.instances.find(ref)->state->on_parent_close == kernel::ParentClose::cancel)
         inputs_.push_back({ref, closing(snapshot->state)});
   }
 }

@@ -80,7 +80,8 @@ std::optional<Result<Value>> Tenure::carry_out(const std::string& id, Demand& de
 
 std::optional<Result<Value>> Tenure::ask(Instance& instance, Demand& demand, Answer& answer,
                                          const kernel::Ticket* ticket) {
-  const kernel::State& state = instance.state;
+  if (Status awake = wake(instance); !awake) return fail(std::move(awake).error());
+  const kernel::State& state = *instance.state;
   if (const auto* start = std::get_if<StartDemand>(&demand)) {
     if (Status same = check_same_start(*start, state); !same) return fail(std::move(same).error());
     return Value(true);
@@ -102,8 +103,8 @@ std::optional<Result<Value>> Tenure::ask(Instance& instance, Demand& demand, Ans
 
 /// The request with what only the journal knows. Errors: those of find_mark and place_of_failure.
 Result<kernel::Input> Tenure::input_for(const Instance& instance, const Demand& demand) const {
-  if (const auto* retry = std::get_if<kernel::Retry>(&demand); retry && is_terminal(instance.state.state)) {
-    MAPFLOW_ASSIGN(kernel::Place place, kernel::place_of_failure(*instance.program, instance.state, retry->step));
+  if (const auto* retry = std::get_if<kernel::Retry>(&demand); retry && is_terminal(instance.state->state)) {
+    MAPFLOW_ASSIGN(kernel::Place place, kernel::place_of_failure(*instance.program, *instance.state, retry->step));
     MAPFLOW_ASSIGN(auto mark, find_mark(*parts_.store, instance, place));
     return kernel::Rewind{std::move(place), true, std::move(mark)};
   }
@@ -169,6 +170,7 @@ Result<Instance*> Tenure::create(const std::string& id, ProgramPtr program, kern
   instance.tenure = this;
   instance.id = id;
   instance.program = std::move(program);
+  instance.state = std::make_unique<kernel::State>();
   by_id_.emplace(instance.id, instance.ref);
   start.id = id;
   start.seed = parts_.random->next();

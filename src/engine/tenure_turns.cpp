@@ -11,12 +11,12 @@ namespace {
 
 /// A child is a part of its parent, and waits for nobody.
 bool takes_turns(const Instance& instance) {
-  return instance.program->definition().concurrency.has_value() && instance.state.parent_id.empty();
+  return instance.program->definition().concurrency.has_value() && instance.state->parent_id.empty();
 }
 
 TurnWish wish_of(const Instance& instance) {
   const Definition& definition = instance.program->definition();
-  return {instance.ref, definition.id, instance.state.turn_key, *definition.concurrency, definition.priority, instance.state.started};
+  return {instance.ref, definition.id, instance.state->turn_key, *definition.concurrency, definition.priority, instance.state->started};
 }
 
 Error no_place(const std::string& workflow, std::string what) {
@@ -51,8 +51,8 @@ Status Tenure::take_turn(const std::string& id, const kernel::Program& program, 
 }
 
 void Tenure::enroll_turn(const Instance& instance) {
-  if (!takes_turns(instance) || is_terminal(instance.state.state)) return;
-  if (instance.state.state == WorkflowState::pending) turns_.wait(wish_of(instance));
+  if (!takes_turns(instance) || is_terminal(instance.state->state)) return;
+  if (instance.state->state == WorkflowState::pending) turns_.wait(wish_of(instance));
   else turns_.run(wish_of(instance));
 }
 

@@ -275,11 +275,11 @@ void get_body(Reader& reader, std::size_t kind, RecordBody& body, std::index_seq
 }  // namespace
 
 void encode_number(std::string& out, std::uint64_t number) {
-  while (number >= 0x80) {
-    out += static_cast<char>(number | 0x80);
-    number >>= 7;
-  }
-  out += static_cast<char>(number);
+  char bytes[10];  // 64 bits, seven to a byte
+  std::size_t size = 0;
+  for (; number >= 0x80; number >>= 7) bytes[size++] = static_cast<char>(number | 0x80);
+  bytes[size++] = static_cast<char>(number);
+  out.append(bytes, size);
 }
 
 void encode_text(std::string& out, std::string_view text) {
