@@ -27,6 +27,8 @@ std::string_view text_argument(Vm& vm, Cell argument, std::string_view what);
 
 /// Fails when a text of this many bytes would be too long; to be asked before it is made.
 void check_text_size(Vm& vm, std::uint64_t bytes);
+/// How much wider than `length` something of `width` is; 0 when it is not. Lengths are not negative; a width may be anything.
+inline std::int64_t padding_to(std::int64_t width, std::int64_t length) { return width > length ? width - length : 0; }
 Cell repeated_padding(Vm& vm, std::string_view text, std::int64_t left, std::int64_t right, std::string_view fill,
                       bool markup);
 

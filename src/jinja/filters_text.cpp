@@ -60,7 +60,7 @@ Cell center(Vm& vm, const Cell* a, const Args&) {
   const Cell text = to_text(vm, a[0]);
   const std::int64_t width = integer_or(vm, a[1], 80);
   const auto length = *length_of(vm, text);
-  const std::int64_t padding = std::max<std::int64_t>(0, width - length);
+  const std::int64_t padding = padding_to(width, length);
   const std::int64_t left = padding / 2 + (padding & width & 1);
   return repeated_padding(vm, text.text(), left, padding - left, " ", text.is_markup());
 }
@@ -123,7 +123,7 @@ Cell truncate(Vm& vm, const Cell* a, const Args&) {
   if (leeway < 0) vm.value_error("expected leeway >= 0, got " + std::to_string(leeway));
   const auto size = length_of(vm, a[0]);
   if (!size) vm.type_error("object of type '" + type_name(a[0]) + "' has no len()");
-  if (*size <= length + leeway) return a[0];
+  if (*size - length <= leeway) return a[0];
   const Cell cut = slice(vm, a[0], Cell::none(), Cell::of(length - *end_length), Cell::none());
   if (!a[0].is_text())
     vm.fail(kill_words ? FailureClass::type : FailureClass::other, "truncate needs a text, not " + type_name(a[0]));

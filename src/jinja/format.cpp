@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "jinja/builtins.h"
@@ -75,7 +76,7 @@ FormatSpec parse_spec(Vm& vm, std::string_view text) {
 
 void append_text_padded(Vm& vm, std::string_view text, const FormatSpec& spec) {
   if (spec.precision >= 0) text = text.substr(0, unicode::offset(text, static_cast<std::size_t>(spec.precision)));
-  const std::int64_t padding = std::max<std::int64_t>(0, spec.width - static_cast<std::int64_t>(unicode::length(text)));
+  const std::int64_t padding = padding_to(spec.width, static_cast<std::int64_t>(unicode::length(text)));
   const std::int64_t left = spec.align == '>' ? padding : spec.align == '^' ? padding / 2 : 0;
   vm.out.append(repeated_padding(vm, text, left, padding - left, spec.fill, false).text());
 }
@@ -244,7 +245,7 @@ class PercentFormatter {
     spec.width = count_or_star(at);
     if (spec.width < -1) {
       spec.align = '<';
-      spec.width = -spec.width;
+      spec.width = -std::max(spec.width, -std::numeric_limits<std::int64_t>::max());
     }
     if (peek(at) == '.') {
       ++at;

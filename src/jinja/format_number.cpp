@@ -140,7 +140,7 @@ void append_padded_number(Vm& vm, const FormatSpec& spec, bool negative, std::st
         grouped(digits, spec.grouping, wide ? 4 : 3, zeros ? spec.width - static_cast<std::int64_t>(front.size()) : 0);
   }
   const auto size = static_cast<std::int64_t>(front.size() + digits.size());
-  const std::int64_t padding = std::max<std::int64_t>(0, spec.width - size);
+  const std::int64_t padding = padding_to(spec.width, size);
   const auto pad = [&](std::int64_t count) {
     check_text_size(vm, static_cast<std::uint64_t>(count) * spec.fill.size());
     for (std::int64_t i = 0; i < count; ++i) vm.out.append(spec.fill);

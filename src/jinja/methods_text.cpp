@@ -330,7 +330,7 @@ template <Side side>
 Cell justify(Vm& vm, const Cell* a, const Args&) {
   const std::int64_t width = index(vm, a[1]);
   const std::string_view fill = fill_character(vm, a[2]);
-  const std::int64_t padding = std::max<std::int64_t>(0, width - *length_of(vm, a[0]));
+  const std::int64_t padding = padding_to(width, *length_of(vm, a[0]));
   const std::int64_t left = side == Side::right  ? padding
                             : side == Side::left ? 0
                                                  : padding / 2 + (padding & width & 1);
@@ -338,7 +338,7 @@ Cell justify(Vm& vm, const Cell* a, const Args&) {
 }
 
 Cell zfill(Vm& vm, const Cell* a, const Args&) {
-  const std::int64_t padding = std::max<std::int64_t>(0, index(vm, a[1]) - *length_of(vm, a[0]));
+  const std::int64_t padding = padding_to(index(vm, a[1]), *length_of(vm, a[0]));
   std::string_view text = a[0].text();
   const bool sign = padding > 0 && (text.starts_with('-') || text.starts_with('+'));
   if (!sign) return repeated_padding(vm, text, padding, 0, "0", a[0].is_markup());

@@ -315,7 +315,8 @@ Cell slice(Vm& vm, Cell base, Cell start, Cell stop, Cell step) {
     if (!ascii)
       for (std::size_t at = 0; at < text.size(); at += unicode::decode(text.substr(at)).width)
         offsets.push_back(static_cast<std::uint32_t>(at));
-    for (std::int64_t i = 0, at = from; i < count; ++i, at += by) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t at = from + i * by;
       if (ascii)
         vm.out.push(text[static_cast<std::size_t>(at)]);
       else
@@ -325,7 +326,7 @@ Cell slice(Vm& vm, Cell base, Cell start, Cell stop, Cell step) {
     return capture.finish(base.is_markup());
   }
   const Cell made = vm.list(static_cast<std::uint32_t>(count), base.is(Kind::tuple) ? Kind::tuple : Kind::list);
-  for (std::int64_t i = 0, at = from; i < count; ++i, at += by) vm.append(*made.as<List>(), element(vm, base, at));
+  for (std::int64_t i = 0; i < count; ++i) vm.append(*made.as<List>(), element(vm, base, from + i * by));
   return made;
 }
 

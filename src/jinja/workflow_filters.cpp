@@ -181,7 +181,7 @@ Result<Value> zip(const Arguments& arguments) {
 bool flatten_into(const Value& list, std::int64_t levels, Array& out, std::size_t most) {
   for (const Value& each : list.as_array()) {
     if (each.is_array() && levels != 0) {
-      if (!flatten_into(each, levels - 1, out, most)) return false;
+      if (!flatten_into(each, levels > 0 ? levels - 1 : levels, out, most)) return false;
     } else {
       if (out.size() >= most) return false;
       out.push_back(each);
