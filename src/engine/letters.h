@@ -96,11 +96,16 @@ struct Surrender {
   persistence::Partition partition;
   std::move_only_function<void()> done;
 };
+/// Something may have been posted to the partition's inbox.
+struct Glance {
+  persistence::Partition partition;
+};
 /// Call `done` once no message without an answer is on its way any more.
 struct Drain {
   std::move_only_function<void()> done;
 };
 
-using Letter = std::variant<CallOutcome, GateAnswer, CommitOutcome, Request, Adopt, Abandon, Surrender, Drain>;
+using Letter = std::variant<CallOutcome, GateAnswer, CommitOutcome, Request, Adopt, Abandon, Surrender, Glance,
+                            Drain>;
 
 }  // namespace mapflow::engine

@@ -46,6 +46,7 @@ Node::Node(EngineOptions options) : options_(std::move(options)), kinds_(steps::
 }
 
 Node::~Node() {
+  inbox_hints_.reset();
   if (member_) {
     const auto stopped = std::make_shared<std::promise<void>>();
     auto done = stopped->get_future();
@@ -129,6 +130,7 @@ Status Node::start_threads() {
   context.options.max_instances = std::max<std::size_t>(1, options_.max_instances / shards);
   context.options.instance_bytes = options_.memory_bytes / shards;
   context.options.rows_at_once = options_.private_partition;
+  context.options.details = store_->shows_details();
   const AgentContext agents{{}, options_.payload_bytes, options_.log};
   const unsigned workers = options_.workers > 0 ? options_.workers : std::max(4u, 2 * cores);
   context.dispatch = {handlers_, std::make_shared<AgentPool>(options_.agents, options_.configured_agents, agents),
@@ -138,6 +140,7 @@ Status Node::start_threads() {
   std::promise<Result<persistence::Partition>> own;
   member_->start([&own](Result<persistence::Partition> partition) { own.set_value(std::move(partition)); });
   MAPFLOW_ASSIGN(own_, own.get_future().get());
+  inbox_hints_ = store_->on_post([this](persistence::Partition partition) { member_->shard_of(partition).glance(partition); });
   return {};
 }
 

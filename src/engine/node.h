@@ -108,6 +108,7 @@ class Node {
   std::shared_ptr<ThreadExecutor> control_;
   std::vector<std::shared_ptr<ThreadExecutor>> executors_;
   std::unique_ptr<Member> member_;
+  std::shared_ptr<void> inbox_hints_;  ///< as long as it lives, the store tells of posted commands
   persistence::Partition own_;
 
   std::mutex awaited_mutex_;

@@ -28,6 +28,7 @@ struct ShardOptions {
   std::size_t checkpoint_log_bytes = 8u << 20;       ///< uncovered log of a partition that starts checkpoints
   std::size_t checkpoint_instance_bytes = 256u << 10;  ///< uncovered records of one instance that start its checkpoint
   std::size_t truncate_bytes = 1u << 20;  ///< the log is shortened by so much at a time
+  bool details = false;                   ///< rows with snapshots bring along what people may ask of steps and errors
   std::size_t history_bytes = 64u << 20;  ///< records of one instance that are kept for people; older ones are dropped
 
   // --- calls and commands ---

@@ -159,6 +159,10 @@ void Shard::on(Surrender& letter) {
   surrendered_[letter.partition].push_back(std::move(letter.done));
 }
 
+void Shard::on(Glance& letter) {
+  if (Tenure* const tenure = tenure_of(letter.partition)) tenure->look_into_inbox();
+}
+
 void Shard::on(Drain& letter) {
   if (parts_.dispatcher.deliveries() == 0) return letter.done();
   draining_.push_back(std::move(letter.done));

@@ -53,6 +53,8 @@ class Shard : public std::enable_shared_from_this<Shard> {
   void surrender(persistence::Partition partition, std::move_only_function<void()> done) {
     mailbox_->post(Surrender{partition, std::move(done)});
   }
+  /// Something may have been posted to the partition's inbox: look into it now.
+  void glance(persistence::Partition partition) { mailbox_->post(Glance{partition}); }
   /// `done` is called when no message without an answer is on its way any more.
   void drain(std::move_only_function<void()> done) { mailbox_->post(Drain{std::move(done)}); }
 
@@ -72,6 +74,7 @@ class Shard : public std::enable_shared_from_this<Shard> {
   void on(Adopt& letter);
   void on(Abandon& letter);
   void on(Surrender& letter);
+  void on(Glance& letter);
   void on(Drain& letter);
 
   const std::shared_ptr<Mailbox> mailbox_;

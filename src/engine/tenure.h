@@ -78,6 +78,8 @@ class Tenure {
   std::uint64_t number() const { return number_; }
 
   void request(Request request);
+  /// With the next turn, not only when it is due.
+  void look_into_inbox() { inbox_due_ = {}; }
   void give(Work work) { inputs_.push_back(std::move(work)); }
   /// Decides what has come and commits it. Gives false when there was nothing to do, or no room for another commit.
   bool turn(Timestamp now);

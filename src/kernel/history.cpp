@@ -446,9 +446,27 @@ Progress progress(const Program& program, const State& state) {
   return out;
 }
 
-Value outcome_document(const State& state, Timestamp now) {
+namespace {
+
+Value error_documents(const State& state) {
   Array errors;
   for (const Error& error : state.errors) errors.push_back(to_value(error));
+  return Value(std::move(errors));
+}
+
+Value step_documents(const std::vector<StepView>& views) {
+  Array steps;
+  for (const StepView& step : views) steps.push_back(step_document(step));
+  return Value(std::move(steps));
+}
+
+}  // namespace
+
+Value details_document(const Program& program, const State& state) {
+  return object({{"steps", step_documents(step_views(program, state))}, {"errors", error_documents(state)}});
+}
+
+Value outcome_document(const State& state, Timestamp now) {
   return object({{"instance_id", state.id},
                  {"workflow", state.workflow},
                  {"version", state.version},
@@ -456,7 +474,7 @@ Value outcome_document(const State& state, Timestamp now) {
                  {"reason", state.reason},
                  {"results", state.results.is_null() ? Value(Object{}) : state.results},
                  {"variables", state.variables.is_null() ? Value(Object{}) : state.variables},
-                 {"errors", Value(std::move(errors))},
+                 {"errors", error_documents(state)},
                  {"metrics", metrics(state, now)}});
 }
 
@@ -464,10 +482,8 @@ Value instance_document(const Program& program, const State& state, Timestamp no
   Value out = outcome_document(state, now);
   const Progress done = progress(program, state);
   out.set("progress", object({{"completed", done.completed}, {"total", done.total}, {"fraction", done.fraction}}));
-  Array steps;
   const std::vector<StepView> views = step_views(program, state);
-  for (const StepView& step : views) steps.push_back(step_document(step));
-  out.set("steps", Value(std::move(steps)));
+  out.set("steps", step_documents(views));
   if (state.ledger.limits.any()) out.set("budget", limits_document(state.ledger.limits));
   out.mutable_object()["metrics"].set("steps", step_durations(views));
   out.set("started_at", format_timestamp(state.started));
