@@ -1,35 +1,22 @@
-#include "cli/bare_sqlite.h"
-
 #include <sqlite3.h>
 
-#include <atomic>
 #include <chrono>
 #include <concepts>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include "base/time.h"
+#include "cli/bare_store.h"
+#include "persistence/store.h"
 
 namespace mapflow::cli {
 
 namespace {
 
-// What SQLite calls for every new connection can only reach what is static.
-std::atomic<std::uint64_t> transactions_committed{0};
-
-int on_commit(void*) {
-  transactions_committed.fetch_add(1, std::memory_order_relaxed);
-  return 0;
-}
-
-int on_connection(sqlite3* connection, const char**, const sqlite3_api_routines*) {
-  sqlite3_commit_hook(connection, on_commit, nullptr);
-  return SQLITE_OK;
-}
-
-void (*entry_point())() { return reinterpret_cast<void (*)()>(on_connection); }
+constexpr std::string_view kScheme = "sqlite:";
 
 struct CloseConnection { void operator()(sqlite3* connection) const { sqlite3_close(connection); } };
 struct FinalizeStatement { void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); } };
@@ -83,12 +70,6 @@ Result<Connection> connect(const std::string& file, int flags) {
   sqlite3_busy_timeout(made, 10'000);
   return connection;
 }
-
-/// A history chunk as the store wrote it.
-struct StoredChunk {
-  std::string encoding, bytes;
-};
-using StoredChunks = std::map<std::pair<std::string, std::uint64_t>, StoredChunk>;
 
 Result<StoredChunks> read_chunks(const std::string& file) {
   MAPFLOW_ASSIGN(const Connection connection, connect(file, SQLITE_OPEN_READONLY));
@@ -158,25 +139,52 @@ class BareWriter {
   std::uint64_t bytes_ = 0;
 };
 
+class BareSqlite final : public BareStore {
+ public:
+  explicit BareSqlite(std::string file) : file_(std::move(file)), bare_file_(file_ + ".bare") {}
+  ~BareSqlite() override {
+    if (!made_) return;
+    std::error_code ignored;
+    for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(bare_file_ + part, ignored);
+  }
+
+  Status check_new() const {
+    for (const std::string& each : {file_, bare_file_})
+      if (std::filesystem::exists(each))
+        return fail(code::invalid_input, "'" + each + "' exists already",
+                    "name a file that does not: the measurement starts from an empty store");
+    return {};
+  }
+
+  Result<BareFigures> write(const std::vector<RecordedTransaction>& transactions) override {
+    made_ = true;
+    MAPFLOW_TRY(persistence::open(std::string(kScheme) + bare_file_));  // makes the tables
+    MAPFLOW_ASSIGN(const StoredChunks chunks, read_chunks(file_));
+    MAPFLOW_ASSIGN(const Connection connection, connect(bare_file_, SQLITE_OPEN_READWRITE));
+    sqlite3_exec(connection.get(), "PRAGMA synchronous = FULL; PRAGMA cache_size = -16000", nullptr, nullptr, nullptr);
+    BareWriter writer(connection.get(), chunks);
+    const auto before = std::chrono::steady_clock::now();
+    for (const RecordedTransaction& transaction : transactions) MAPFLOW_TRY(writer.write(transaction));
+    BareFigures figures;
+    figures.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
+    figures.transactions = transactions.size();
+    figures.bytes = writer.bytes();
+    return figures;
+  }
+
+ private:
+  const std::string file_, bare_file_;
+  bool made_ = false;  ///< the second file is ours to remove
+};
+
 }  // namespace
 
-TransactionCounter::TransactionCounter() { sqlite3_auto_extension(entry_point()); }
-TransactionCounter::~TransactionCounter() { sqlite3_cancel_auto_extension(entry_point()); }
-std::uint64_t TransactionCounter::count() const { return transactions_committed.load(std::memory_order_relaxed); }
-
-Result<BareFigures> write_bare(const std::vector<RecordedTransaction>& transactions, const std::string& empty_store,
-                               const std::string& written_store) {
-  MAPFLOW_ASSIGN(const StoredChunks chunks, read_chunks(written_store));
-  MAPFLOW_ASSIGN(const Connection connection, connect(empty_store, SQLITE_OPEN_READWRITE));
-  sqlite3_exec(connection.get(), "PRAGMA synchronous = FULL; PRAGMA cache_size = -16000", nullptr, nullptr, nullptr);
-  BareWriter writer(connection.get(), chunks);
-  const auto before = std::chrono::steady_clock::now();
-  for (const RecordedTransaction& transaction : transactions) MAPFLOW_TRY(writer.write(transaction));
-  BareFigures figures;
-  figures.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
-  figures.transactions = transactions.size();
-  figures.bytes = writer.bytes();
-  return figures;
+Result<std::unique_ptr<BareStore>> make_bare_sqlite(const std::string& url) {
+  const std::string file = url.substr(kScheme.size());
+  if (file.empty()) return fail(code::invalid_input, "store-limit needs the path of a file: sqlite:PATH");
+  auto store = std::make_unique<BareSqlite>(file);
+  MAPFLOW_TRY(store->check_new());
+  return store;
 }
 
 }  // namespace mapflow::cli

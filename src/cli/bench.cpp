@@ -1,10 +1,8 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
-#include <string_view>
 
-#include "cli/bare_sqlite.h"
+#include "cli/bare_store.h"
 #include "cli/bench_memory.h"
 #include "cli/bench_sequential.h"
 #include "cli/recording_store.h"
@@ -14,8 +12,6 @@
 namespace mapflow::cli {
 
 namespace {
-
-constexpr std::string_view kSqlite = "sqlite:";
 
 void print_figures(Stream& out, const SequentialFigures& figures) {
   const BenchLoad& load = figures.load;
@@ -50,29 +46,17 @@ struct LimitFigures {
   }
 };
 
-/// Runs the engine on a new store, then writes the same bytes in the same transactions to a second one beside it.
+/// Runs the engine on a new store, then writes the same bytes in the same transactions to a bare one beside it.
 Result<LimitFigures> measure_limit(const BenchStoreLimitOptions& options) {
-  const std::string file = options.store.starts_with(kSqlite) ? options.store.substr(kSqlite.size()) : "";
-  if (file.empty()) return fail(code::invalid_input, "store-limit needs a store of the form sqlite:PATH");
-  const std::string bare_file = file + ".bare";
-  for (const std::string& each : {file, bare_file})
-    if (std::filesystem::exists(each))
-      return fail(code::invalid_input, "'" + each + "' exists already", "name a file that does not: the measurement starts from an empty store");
-
+  MAPFLOW_ASSIGN(const auto bare, make_bare_store(options.store));
   LimitFigures figures;
-  const TransactionCounter counter;
   std::vector<RecordedTransaction> written;
   {
     MAPFLOW_ASSIGN(auto opened, persistence::open(options.store));
-    const auto store = std::make_shared<RecordingStore>(std::move(opened), [&counter] { return counter.count(); });
+    const auto store = std::make_shared<RecordingStore>(std::move(opened));
     MAPFLOW_ASSIGN(figures.engine, run_sequential(options.load, store, [&] { written = store->take(); }));
   }
-  MAPFLOW_TRY(persistence::open(std::string(kSqlite) + bare_file));  // makes the tables
-  auto bare = write_bare(written, bare_file, file);
-  std::error_code ignored;
-  for (const char* part : {"", "-wal", "-shm"}) std::filesystem::remove(bare_file + part, ignored);
-  if (!bare) return fail(bare.error());
-  figures.bare = *bare;
+  MAPFLOW_ASSIGN(figures.bare, bare->write(written));
   return figures;
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <utility>
@@ -17,9 +16,8 @@ using RecordedTransaction = std::vector<persistence::Commit>;
 
 class RecordingStore final : public persistence::ForwardingStore {
  public:
-  /// `transactions` counts the backend's transactions so far; asked when a commit is done, on the backend's thread.
-  RecordingStore(std::shared_ptr<persistence::Store> inner, std::function<std::uint64_t()> transactions)
-      : ForwardingStore(std::move(inner)), transactions_(std::move(transactions)), recording_(std::make_shared<Recording>()) {}
+  explicit RecordingStore(std::shared_ptr<persistence::Store> inner)
+      : ForwardingStore(std::move(inner)), recording_(std::make_shared<Recording>()) {}
 
   /// Ends the recording and gives it.
   std::vector<RecordedTransaction> take();
@@ -34,7 +32,6 @@ class RecordingStore final : public persistence::ForwardingStore {
     std::vector<RecordedTransaction> transactions;
   };
 
-  std::function<std::uint64_t()> transactions_;
   std::shared_ptr<Recording> recording_;  // also held by commits whose end is still to come
 };
 

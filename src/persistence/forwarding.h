@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ class ForwardingStore : public Store {
   std::string name() const override { return inner_->name(); }
   bool durable() const override { return inner_->durable(); }
   bool shows_details() const override { return inner_->shows_details(); }
+  std::uint64_t commit_transactions() const override { return inner_->commit_transactions(); }
   std::uint32_t shared_partitions() const override { return inner_->shared_partitions(); }
   Result<Partition> create_private_partition() override { return inner_->create_private_partition(); }
   Result<Lease> acquire(Partition partition, std::string_view node, Duration ttl, Timestamp now) override {
@@ -46,6 +48,7 @@ class ForwardingStore : public Store {
   Result<std::vector<InboxEntry>> inbox(Partition partition, InboxPosition after, std::size_t limit) override {
     return inner_->inbox(partition, after, limit);
   }
+  std::shared_ptr<void> on_post(std::function<void(Partition)> posted) override { return inner_->on_post(std::move(posted)); }
 
  protected:
   Store& inner() { return *inner_; }
