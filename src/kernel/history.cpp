@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 
-#include "kernel/step_kind.h"
 #include "model/message.h"
 
 namespace mapflow::kernel {
@@ -341,44 +340,16 @@ Value step_document(const StepView& step) {
   return out;
 }
 
-/// How many steps a block comes to when every one of its steps runs once.
-std::uint64_t weight(const Program& program, BlockIndex block);
-
-std::uint64_t weight(const Program& program, NodeIndex index) {
-  std::uint64_t below = 0;
-  for (const BlockIndex branch : program.node(index).branches) below += weight(program, branch);
-  return 1 + below;
+Value error_documents(const State& state) {
+  Array errors;
+  for (const Error& error : state.errors) errors.push_back(to_value(error));
+  return Value(std::move(errors));
 }
 
-std::uint64_t weight(const Program& program, BlockIndex block) {
-  std::uint64_t sum = 0;
-  for (const NodeIndex node : program.block(block).steps) sum += weight(program, node);
-  return sum;
-}
-
-std::uint64_t remaining(const Program& program, const State& state, const Frame& frame);
-
-std::uint64_t remaining(const Program& program, const State& state, const Run& run) {
-  const StepNode& node = program.node(run.node);
-  std::uint64_t sum = 1;
-  for (const auto& [id, frame] : state.frames)
-    if (frame.owner == run.id) sum += remaining(program, state, frame);
-  if (node.branches.empty()) return sum;
-  const std::uint32_t expected = node.kind->blocks_expected(run, *node.spec);
-  for (std::uint32_t slot = run.join.opened; slot < expected; ++slot) {
-    const BlockIndex block = node.branches[std::min<std::size_t>(slot, node.branches.size() - 1)];
-    if (node.branches.size() == 1) return sum + (expected - slot) * weight(program, block);
-    sum += weight(program, block);
-  }
-  return sum;
-}
-
-std::uint64_t remaining(const Program& program, const State& state, const Frame& frame) {
-  const auto& steps = program.block(frame.block).steps;
-  std::uint64_t sum = 0;
-  for (std::size_t i = frame.next; i < steps.size(); ++i) sum += weight(program, steps[i]);
-  if (const Run* active = state.run(frame.active)) sum += remaining(program, state, *active);
-  return sum;
+Value step_documents(const std::vector<StepView>& views) {
+  Array steps;
+  for (const StepView& step : views) steps.push_back(step_document(step));
+  return Value(std::move(steps));
 }
 
 }  // namespace
@@ -433,34 +404,6 @@ std::vector<OpenCall> open_calls(const Program& program, const State& state) {
   }
   return calls;
 }
-
-Progress progress(const Program& program, const State& state) {
-  Progress out;
-  const Counters& count = state.counters;
-  out.completed = count.completed + count.skipped + count.failed + count.cancelled;
-  out.total = out.completed;
-  for (const auto& [id, frame] : state.frames)
-    if (frame.owner == kNoRun) out.total += remaining(program, state, frame);
-  out.fraction = out.total == 0 ? (is_terminal(state.state) ? 1.0 : 0.0)
-                                : static_cast<double>(out.completed) / static_cast<double>(out.total);
-  return out;
-}
-
-namespace {
-
-Value error_documents(const State& state) {
-  Array errors;
-  for (const Error& error : state.errors) errors.push_back(to_value(error));
-  return Value(std::move(errors));
-}
-
-Value step_documents(const std::vector<StepView>& views) {
-  Array steps;
-  for (const StepView& step : views) steps.push_back(step_document(step));
-  return Value(std::move(steps));
-}
-
-}  // namespace
 
 Value details_document(const Program& program, const State& state) {
   return object({{"steps", step_documents(step_views(program, state))}, {"errors", error_documents(state)}});
