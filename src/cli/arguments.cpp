@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/help_format.h"
 #include "cli/version.h"
 #include "model/diagnostic.h"
 
@@ -9,46 +10,12 @@ namespace mapflow::cli {
 
 namespace {
 
-/// Help that says what people type: "--store URL", not the library's "--store TEXT=…".
-class HelpFormat final : public CLI::Formatter {
- public:
-  HelpFormat() { column_width(26); }
-
-  std::string make_usage(const CLI::App* app, std::string) const override {
-    std::string usage = "usage: mapflow";
-    if (const CLI::App* parent = app->get_parent()) {
-      if (parent->get_parent()) usage += " " + parent->get_name();
-      usage += " " + app->get_name();
-    }
-    if (!app->get_subcommands({}).empty()) return usage + (app->get_parent() ? " WHAT …\n" : " VERB …\n");
-    for (const CLI::Option* option : app->get_options([](const CLI::Option* each) { return each->get_positional(); })) {
-      usage += " " + option->get_name(true);
-      if (option->get_expected_max() > 1) usage += "…";
-    }
-    return usage + " [options]\n";
-  }
-  std::string make_help(const CLI::App* app, std::string, CLI::AppFormatMode mode) const override {
-    return make_usage(app, "") + "\n" + app->get_description() + "\n" + make_positionals(app) + make_groups(app, mode) +
-           make_subcommands(app, mode) + make_footer(app);
-  }
-  std::string make_option_opts(const CLI::Option* option) const override {
-    return option->get_option_text().empty() ? "" : " " + option->get_option_text();
-  }
-  std::string make_group(std::string group, bool positional, std::vector<const CLI::Option*> options) const override {
-    std::string text = "\n" + std::string(positional ? "arguments" : group == "Options" ? "options" : group) + ":\n";
-    for (const CLI::Option* option : options) text += make_option(option, positional);
-    return text;
-  }
-  std::string make_footer(const CLI::App* app) const override {
-    return app->get_footer().empty() ? "" : app->get_footer() + "\n";
-  }
-};
-
 /// What the options are written to, and which command was asked for.
 struct Target {
   RunOptions run;
   ValidateOptions validate;
   FmtOptions fmt;
+  TestOptions test;
   GraphOptions graph;
   ShowOptions show;
   HistoryOptions history;
@@ -147,6 +114,20 @@ void add_writing(CLI::App& app, Target& to) {
   store_option(graph, to.graph.store);
   graph.footer("\nexample: mapflow graph orders.yaml --as svg > orders.svg");
   graph.callback([&to] { to.chosen = to.graph; });
+}
+
+void add_testing(CLI::App& app, Target& to) {
+  CLI::App& test = *app.add_subcommand("test", "play workflows against their tests: mocked agents, virtual time, faults by seed");
+  test.add_option("FILE", to.test.files, "files of tests, or folders with *.test.yaml in them (.)");
+  flag(test, "--coverage", to.test.coverage, "tell the steps and branches that no test went through");
+  option(test, "--junit", to.test.junit_file, "FILE", "write the outcome as JUnit XML");
+  flag(test, "--tap", to.test.tap, "print TAP on standard output");
+  test.add_option("--seed", to.test.seed, "play the tests that have faults under this seed only")->option_text("N");
+  flag(test, "--watch", to.test.watch, "play them again whenever a file changes, until Ctrl-C");
+  json_flag(test, to.test.json);
+  test.footer("\nexit status: 0 all passed, 1 some failed, 2 a test or a definition is broken\n"
+              "\nexample: mapflow test orders.test.yaml --coverage");
+  test.callback([&to] { to.chosen = to.test; });
 }
 
 void add_looking(CLI::App& app, Target& to) {
@@ -405,6 +386,7 @@ void build(CLI::App& app, Target& to) {
   add_serve(app, to);
   add_validate(app, to);
   add_writing(app, to);
+  add_testing(app, to);
   add_looking(app, to);
   add_following(app, to);
   add_requests(app, to);

@@ -6,6 +6,8 @@
 
 #include <array>
 #include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <system_error>
 
 namespace mapflow::cli {
@@ -41,6 +43,22 @@ Result<std::string> read_text(const std::string& path, std::size_t limit) {
   auto text = read_all(descriptor, path, limit);
   close(descriptor);
   return text;
+}
+
+Status write_text(const std::string& path, const std::string& text) {
+  std::error_code failed;
+  const std::filesystem::path file = std::filesystem::weakly_canonical(path, failed);
+  const std::filesystem::path beside = file.parent_path() / ("." + file.filename().string() + ".mapflow-new");
+  std::ofstream out(beside, std::ios::binary | std::ios::trunc);
+  out << text;
+  out.close();
+  const bool replaces = !failed && std::filesystem::exists(file, failed);
+  if (replaces && !failed) std::filesystem::permissions(beside, std::filesystem::status(file).permissions(), failed);
+  if (out && !failed) std::filesystem::rename(beside, file, failed);
+  if (out && !failed) return {};
+  std::error_code ignored;
+  std::filesystem::remove(beside, ignored);
+  return fail(code::unavailable, "cannot write '" + path + "'" + (failed ? ": " + failed.message() : ""));
 }
 
 }  // namespace mapflow::cli

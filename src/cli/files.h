@@ -14,4 +14,8 @@ inline constexpr std::size_t kLargestFile = 64u << 20;
 /// `limit` bytes); each names the file.
 Result<std::string> read_text(const std::string& path, std::size_t limit = kLargestFile);
 
+/// Makes the file, or replaces its text, in one step: a crash leaves the old one or the new one. Of a link: the file that it
+/// points to. Errors: unavailable, naming the file.
+Status write_text(const std::string& path, const std::string& text);
+
 }  // namespace mapflow::cli

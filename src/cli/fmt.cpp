@@ -1,6 +1,3 @@
-#include <filesystem>
-#include <fstream>
-
 #include "builder/formatter.h"
 #include "builder/render.h"
 #include "cli/files.h"
@@ -9,26 +6,6 @@
 #include "cli/wire.h"
 
 namespace mapflow::cli {
-
-namespace {
-
-/// Replaces the file's text in one step, so that a crash leaves the old one or the new one.
-Status write_text(const std::string& file, const std::string& text) {
-  std::error_code failed;
-  const std::filesystem::path path = std::filesystem::canonical(file, failed);  // of a link: what it points to
-  const std::filesystem::path beside = path.parent_path() / ("." + path.filename().string() + ".mapflow-fmt");
-  std::ofstream out(beside, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!failed) std::filesystem::permissions(beside, std::filesystem::status(path).permissions(), failed);
-  if (out && !failed) std::filesystem::rename(beside, path, failed);
-  if (out && !failed) return {};
-  std::error_code ignored;
-  std::filesystem::remove(beside, ignored);
-  return fail(code::unavailable, "cannot write '" + file + "'" + (failed ? ": " + failed.message() : ""));
-}
-
-}  // namespace
 
 ExitCode execute(const FmtOptions& options, Console& console) {
   const auto kinds = step_kinds();

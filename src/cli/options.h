@@ -34,6 +34,17 @@ struct FmtOptions {
   bool to_stdout = false;
 };
 
+/// Workflow tests.
+struct TestOptions {
+  std::vector<std::string> files;    ///< files of tests, and folders of them
+  std::string junit_file;            ///< empty: none
+  std::uint64_t seed = 0;            ///< of faults, instead of the tests' own; 0: theirs
+  bool tap = false;
+  bool coverage = false;             ///< tells what was not reached
+  bool watch = false;                ///< again whenever a file changes
+  bool json = false;
+};
+
 struct SchemaOptions {};
 
 struct GraphOptions {
@@ -195,7 +206,7 @@ struct VersionOptions {
   bool json = false;
 };
 
-using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
+using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, TestOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
                              ServeOptions, StartVerbOptions, RequestOptions, RerunOptions, InboxOptions, WatchOptions, ResultOptions,
                              JinjaRenderOptions, JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
                              BenchStoreLimitOptions, BenchLoopOptions, BenchWaitingOptions, VersionOptions>;
