@@ -4,6 +4,7 @@
 
 #include "persistence/memory.h"
 #include "persistence/postgres.h"
+#include "persistence/redis.h"
 #include "persistence/sqlite.h"
 #include "persistence/store.h"
 
@@ -33,6 +34,16 @@ Result<std::unique_ptr<Store>> open_postgres_url(std::string_view rest) {
   return open_postgres(options);
 }
 
+Result<std::unique_ptr<Store>> open_redis_url(std::string_view rest) {
+  MAPFLOW_ASSIGN(const RedisOptions options, parse_redis_url("redis", rest));
+  return open_redis(options);
+}
+
+Result<std::unique_ptr<Store>> open_rediss_url(std::string_view rest) {
+  MAPFLOW_ASSIGN(const RedisOptions options, parse_redis_url("rediss", rest));
+  return open_redis(options);
+}
+
 struct Scheme {
   std::string_view name;
   std::string_view form;  ///< for messages; empty: the same as another's
@@ -45,6 +56,8 @@ constexpr std::array kSchemes = {
     Scheme{"sqlite", "sqlite:PATH", open_sqlite_url},
     Scheme{"postgres", "postgres://…", open_postgres_url},
     Scheme{"postgresql", "", open_postgres_url},  // libpq's other spelling
+    Scheme{"redis", "redis://…", open_redis_url},
+    Scheme{"rediss", "", open_rediss_url},  // the same under TLS
 };
 
 std::string known_forms() {

@@ -19,9 +19,12 @@ class PostgresStore final : public Store {
  public:
   PostgresStore(const PostgresOptions& options, const postgres::Opened& opened, std::unique_ptr<Connection> reader,
                 std::unique_ptr<Connection> writer)
-      : name_(options.connect.name), schema_(options.schema), opened_(opened), pool_(options.connect, options.patience),
+      : name_(options.connect.name), schema_(options.schema), opened_(opened), pool_(postgres::opener(options.connect), options.patience),
         writer_(std::move(writer), options.connect, schema_, options.patience) {
-    if (!options.pooled) listener_ = std::make_unique<postgres::Listener>(options.connect, schema_);
+    if (!options.pooled)
+      hints_ = std::make_unique<PostHints>([connect = options.connect, this](int stop, const PostHints::Tell& tell) {
+        postgres::listen(connect, schema_, stop, tell);
+      });
     pool_.give_back(std::move(reader));
   }
 
@@ -77,7 +80,7 @@ class PostgresStore final : public Store {
     return pool_.read([&](Connection& db) { return postgres::inbox(db, schema_, partition, after, limit); });
   }
   std::shared_ptr<void> on_post(std::function<void(Partition)> posted) override {
-    return listener_ ? listener_->add(std::move(posted)) : nullptr;
+    return hints_ ? hints_->add(std::move(posted)) : nullptr;
   }
 
  private:
@@ -85,7 +88,7 @@ class PostgresStore final : public Store {
   const Schema schema_;
   const postgres::Opened opened_;
   postgres::Pool pool_;
-  std::unique_ptr<postgres::Listener> listener_;  ///< none where connections are lent
+  std::unique_ptr<PostHints> hints_;  ///< none where connections are lent
   postgres::Writer writer_;  ///< last, so that it ends first: what its last callbacks read is still there
 };
 

@@ -66,8 +66,6 @@ Error refusal_of(const pg_result* result, const std::string& name) {
 
 }  // namespace
 
-bool passing(const Error& error) { return error.is(code::unavailable) && error.retryable == true; }
-
 Result<std::unique_ptr<Connection>> Connection::open(const ConnectOptions& options) {
   std::vector<const char*> keys, values;
   for (const auto& [key, value] : options.parameters) {

@@ -38,9 +38,6 @@ inline constexpr std::string_view lease = "MF001";
 inline constexpr std::string_view row = "MF002";
 }  // namespace refusal
 
-/// Whether the server refused a statement only because somebody else was at the same rows: it may be tried again.
-bool passing(const Error& error);
-
 /// Thread safety: one thread at a time.
 class Connection {
  public:

@@ -1,38 +1,12 @@
-// Hears of what is posted to the inbox, by whichever process. Its thread and connection exist only while somebody
-// listens; when the connection breaks, what is posted meanwhile is not heard of, and need not be.
+// Hears of what is posted to the inbox, by whichever process.
 #pragma once
 
-#include <functional>
-#include <list>
-#include <memory>
-#include <mutex>
-#include <thread>
-
+#include "persistence/post_hints.h"
 #include "persistence/postgres_leases.h"
 
 namespace mapflow::persistence::postgres {
 
-/// Thread safety: every call from any thread, but not from inside a hint.
-class Listener {
- public:
-  Listener(ConnectOptions options, const Schema& schema);
-  ~Listener();
-
-  using Hint = std::function<void(Partition)>;
-  /// Calls the hint until the returned object is let go.
-  std::shared_ptr<void> add(Hint hint);
-
- private:
-  void run();
-  bool pause();
-  void tell(std::string_view payload);
-
-  const ConnectOptions options_;
-  const std::string channel_;
-  int stop_ = -1;  ///< an eventfd: readable when the thread shall end
-  std::mutex mutex_;
-  std::list<Hint> hints_;
-  std::thread thread_;
-};
+/// Tells of what is posted until the connection is lost or `stop` (a file descriptor) is readable.
+void listen(const ConnectOptions& options, const Schema& schema, int stop, const PostHints::Tell& tell);
 
 }  // namespace mapflow::persistence::postgres

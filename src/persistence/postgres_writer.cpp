@@ -1,13 +1,9 @@
 #include "persistence/postgres_writer.h"
 
 #include <fmt/format.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
-
-#include "base/ensure.h"
 
 namespace mapflow::persistence::postgres {
 namespace {
@@ -24,63 +20,25 @@ constexpr auto kGaveUpFor = std::chrono::seconds(1);
 
 Writer::Writer(std::unique_ptr<Connection> db, ConnectOptions options, Schema schema, Duration patience)
     : options_(std::move(options)), schema_(std::move(schema)), patience_(patience),
-      statement_(schema_.sql(Batch::kStatement)), db_(std::move(db)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  ensure(wake_ >= 0, "no file descriptor is left");
-  thread_ = std::thread([this] { run(); });
-}
+      statement_(schema_.sql(Batch::kStatement)), db_(std::move(db)), thread_([this] { run(); }) {}
 
 Writer::~Writer() {
-  {
-    const std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  eventfd_write(wake_, 1);
+  queue_.stop();
   thread_.join();
-  close(wake_);
-}
-
-void Writer::commit(Commit commit, CommitDone done) {
-  auto item = std::make_unique<Item>(Item{pack(std::move(commit)), std::move(done), 0, {}, {}});
-  item->size_bytes = item->packed.size_bytes();
-  {
-    const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(item));
-    ++queued_;
-  }
-  eventfd_write(wake_, 1);
-}
-
-void Writer::flush() {
-  ensure(std::this_thread::get_id() != thread_.get_id(), "a done callback may not wait for the store");
-  std::unique_lock lock(mutex_);
-  answered_.wait(lock, [this, before = queued_] { return answers_ >= before; });
 }
 
 void Writer::run() {
   for (;;) {
-    take_queue();
+    queue_.take(pending_);
     fill_pipeline();
     if (!collect()) {
       recover();
       continue;
     }
-    if (stopped()) return;
+    if (pending_.empty() && in_flight_.empty() && queue_.stopping()) return;
     const bool full = in_flight_.size() >= kMaxInFlight;
-    if (!in_flight_.empty() || pending_.empty()) db_->wait(full ? -1 : wake_);
+    if (!in_flight_.empty() || pending_.empty()) db_->wait(full ? -1 : queue_.wake());
   }
-}
-
-bool Writer::stopped() {
-  const std::lock_guard lock(mutex_);
-  return stopping_ && queue_.empty() && pending_.empty() && in_flight_.empty();
-}
-
-void Writer::take_queue() {
-  eventfd_t ignored = 0;
-  eventfd_read(wake_, &ignored);
-  const std::lock_guard lock(mutex_);
-  std::ranges::move(queue_, std::back_inserter(pending_));
-  queue_.clear();
 }
 
 // --- the usual way ----------------------------------------------------------------------------------------------------
@@ -161,18 +119,11 @@ void Writer::finish(Group& group) {
   if (!group.batch.empty()) transactions_.fetch_add(1, std::memory_order_relaxed);
   for (const ItemPointer& item : group.items) {
     if (item->refused) {
-      answer(*item, fail(*std::move(item->refused)));
+      queue_.answer(*item, fail(*std::move(item->refused)));
     } else {
-      answer(*item, item->position);
+      queue_.answer(*item, item->position);
     }
   }
-}
-
-void Writer::answer(Item& item, Result<LogPosition> outcome) {
-  item.done(std::move(outcome));
-  const std::lock_guard lock(mutex_);
-  ++answers_;
-  answered_.notify_all();
 }
 
 // --- when something went wrong ----------------------------------------------------------------------------------------
@@ -205,7 +156,7 @@ void Writer::recover() {
         broken_here.note_failure(item->lease(), outcome.error());
         broken_.note_failure(item->lease(), outcome.error());
       }
-      answer(*item, std::move(outcome));
+      queue_.answer(*item, std::move(outcome));
     }
   }
 }
@@ -247,7 +198,7 @@ void Writer::answer_unknown(Group& group) {
                       "acquire the partition anew and read what it holds");
   for (const ItemPointer& item : group.items) {
     if (!item->refused) broken_.note_failure(item->lease(), unknown);
-    answer(*item, fail(item->refused ? *std::move(item->refused) : unknown));
+    queue_.answer(*item, fail(item->refused ? *std::move(item->refused) : unknown));
   }
 }
 
@@ -324,7 +275,7 @@ Status Writer::reconnect() {
   if (!in_flight_.empty() || db_->usable()) return {};
   const auto now = Connection::Clock::now();
   const bool asked_lately = now - gave_up_ < kGaveUpFor;
-  auto db = connect(options_, BackOff(asked_lately ? Duration::zero() : patience_));
+  auto db = connect_patiently<Connection>(opener(options_), BackOff(asked_lately ? Duration::zero() : patience_));
   if (!db) {
     gave_up_ = Connection::Clock::now();
     return fail(std::move(db).error());

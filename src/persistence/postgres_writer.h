@@ -10,20 +10,19 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
+#include "persistence/commit_queue.h"
 #include "persistence/lease_rules.h"
-#include "persistence/packed_commit.h"
 #include "persistence/postgres_batch.h"
 #include "persistence/postgres_pool.h"
 
@@ -35,23 +34,15 @@ class Writer {
   /// Carries out what is queued, then ends the thread.
   ~Writer();
 
-  void commit(Commit commit, CommitDone done);
+  void commit(Commit commit, CommitDone done) { queue_.push(std::move(commit), std::move(done)); }
   /// Waits until everything queued before has been answered. Not from a `done`.
-  void flush();
+  void flush() { queue_.flush(); }
   /// How many transactions it has committed so far.
   std::uint64_t transactions() const { return transactions_.load(std::memory_order_relaxed); }
 
  private:
-  struct Item {
-    PackedCommit packed;
-    CommitDone done;
-    std::size_t size_bytes = 0;
-    std::optional<Error> refused;  ///< before it was sent
-    LogPosition position;          ///< the log's end when it is written
-
-    const Lease& lease() const { return packed.commit.lease; }
-  };
-  using ItemPointer = std::unique_ptr<Item>;
+  using Item = QueuedCommit;
+  using ItemPointer = CommitQueue::Pointer;
 
   /// Commits that stand or fall together. Those that were refused here only keep their place in the order.
   struct Group {
@@ -63,8 +54,6 @@ class Writer {
   };
 
   void run();
-  bool stopped();
-  void take_queue();
 
   // The usual way.
   void fill_pipeline();
@@ -73,7 +62,6 @@ class Writer {
   bool collect();
   Group::Fate fate_by(const Result<Rows>& answer);
   void finish(Group& group);
-  void answer(Item& item, Result<LogPosition> outcome);
 
   // When something went wrong.
   void recover();
@@ -102,12 +90,7 @@ class Writer {
   Connection::Clock::time_point gave_up_{};
 
   std::atomic<std::uint64_t> transactions_{0};
-  int wake_ = -1;                        ///< an eventfd: something was queued
-  std::mutex mutex_;
-  std::condition_variable answered_;
-  std::deque<ItemPointer> queue_;
-  std::uint64_t queued_ = 0, answers_ = 0;  ///< how many commits ever
-  bool stopping_ = false;
+  CommitQueue queue_;
   std::thread thread_;
 };
 

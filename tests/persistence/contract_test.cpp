@@ -8,12 +8,14 @@
 #include "persistence/memory.h"
 #include "persistence/sqlite.h"
 #include "support/postgres_server.h"
+#include "support/redis_server.h"
 
 using namespace mapflow;
 using namespace mapflow::persistence;
 using namespace mapflow::persistence::testing;
 using mapflow::testing::PgBouncer;
 using mapflow::testing::shared_postgres;
+using mapflow::testing::shared_redis;
 
 namespace {
 
@@ -49,11 +51,13 @@ class OnServer : public StoreUnderTest {
   std::unique_ptr<Store> store_, other_;
 };
 
-/// A schema of its own in the database server that all tests share.
-std::string schema_option() {
-  static int schemas = 0;
-  return "schema=contract_" + std::to_string(++schemas);
+/// A name for a part of a server that all tests share.
+std::string fresh_name() {
+  static int names = 0;
+  return "contract_" + std::to_string(++names);
 }
+
+std::string schema_option() { return "schema=" + fresh_name(); }
 
 class InPostgres final : public OnServer {
  public:
@@ -70,6 +74,11 @@ class BehindPgBouncer final : public OnServer {
     static const PgBouncer shared(shared_postgres());
     return shared;
   }
+};
+
+class InRedis final : public OnServer {
+ public:
+  InRedis() : OnServer(shared_redis().url("prefix=" + fresh_name())) {}
 };
 
 /// Every third `done` is late.
@@ -107,6 +116,8 @@ TEST_CASE("the memory store keeps the contract") { check_contract(fresh<InMemory
 TEST_CASE("the SQLite store keeps the contract") { check_contract(fresh<InSqlite>); }
 TEST_CASE("the PostgreSQL store keeps the contract") { check_contract(fresh<InPostgres>); }
 TEST_CASE("the PostgreSQL store keeps the contract through pgbouncer") { check_contract(fresh<BehindPgBouncer>); }
+TEST_CASE("the Redis store keeps the contract") { check_contract(fresh<InRedis>); }
 TEST_CASE("the memory store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InMemory>); }
 TEST_CASE("the SQLite store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InSqlite>); }
 TEST_CASE("the PostgreSQL store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InPostgres>); }
+TEST_CASE("the Redis store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InRedis>); }

@@ -4,7 +4,6 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <cctype>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -17,19 +16,8 @@ namespace {
 
 constexpr const char* kBinaries = "/usr/lib/postgresql/*/bin";
 
-std::string encoded(const std::string& text) {
-  constexpr const char* kDigits = "0123456789ABCDEF";
-  std::string out;
-  for (const char letter : text) {
-    const auto byte = static_cast<unsigned char>(letter);
-    if (std::isalnum(byte)) out += letter;
-    else out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-  }
-  return out;
-}
-
 std::string make_url(const std::string& user, const std::string& password, std::uint16_t port, const std::string& options) {
-  return "postgres://" + user + ":" + encoded(password) + "@127.0.0.1:" + std::to_string(port) + "/postgres" +
+  return "postgres://" + user + ":" + url_encoded(password) + "@127.0.0.1:" + std::to_string(port) + "/postgres" +
          (options.empty() ? "" : "?" + options);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -119,6 +120,17 @@ void run_program(const std::vector<std::string>& command, const ServerFolder& fo
   const std::string log = folder.file("program.log");
   const int status = ServerProcess(command, folder.path(), log).wait();
   REQUIRE_MESSAGE(status == 0, command.front(), " ended with ", status, ":\n", read_text(log));
+}
+
+std::string url_encoded(const std::string& text) {
+  constexpr const char* kDigits = "0123456789ABCDEF";
+  std::string out;
+  for (const char letter : text) {
+    const auto byte = static_cast<unsigned char>(letter);
+    if (std::isalnum(byte)) out += letter;
+    else out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+  }
+  return out;
 }
 
 std::string read_text(const std::string& file) {

@@ -54,6 +54,9 @@ class ServerProcess {
 /// Runs a program to its end, as ServerProcess does; fails the test with its output when it does not succeed.
 void run_program(const std::vector<std::string>& command, const ServerFolder& folder);
 
+/// The text with %XX for whatever may mean something in a URL.
+std::string url_encoded(const std::string& text);
+
 std::string read_text(const std::string& file);
 
 }  // namespace mapflow::testing

@@ -1,0 +1,35 @@
+// The store on Redis 7: one server, shared by all nodes.
+//
+//   commit() ─> writer thread ─> one function call for everything queued: check the leases, write ─> every done()
+//   acquire(), post(), list() … ─> connections of their own, on the caller's thread
+//
+// Read on: docs/design/redis.md, redis_keys.h (what lies where), redis_scripts.cpp (what runs inside the server),
+// redis_writer.h (the group commit, and what happens when the connection breaks).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "persistence/redis_connection.h"
+#include "persistence/store.h"
+
+namespace mapflow::persistence {
+
+struct RedisOptions {
+  redis::ConnectOptions connect;
+  std::vector<redis::Endpoint> endpoints;
+  std::string prefix = "mapflow";                ///< of every key
+  std::uint32_t shared_partitions = 8;           ///< for a new store; an old one keeps its count
+  Duration patience = std::chrono::seconds(10);  ///< how long a server that is away is tried again
+};
+
+/// Reads what follows "scheme:" in a URL, where the scheme is redis or rediss. Errors: invalid_input.
+Result<RedisOptions> parse_redis_url(std::string_view scheme, std::string_view rest);
+
+/// Opens the store, making its keys when they are missing. Errors: as persistence::open.
+Result<std::unique_ptr<Store>> open_redis(const RedisOptions& options);
+
+}  // namespace mapflow::persistence
