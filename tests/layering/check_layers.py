@@ -21,6 +21,7 @@ LIBRARY_HEADERS = {
     "libfyaml": "PkgConfig::fyaml",
     "sqlite3": "SQLite::SQLite3",
     "zstd": "PkgConfig::zstd",
+    "hiredis/": "PkgConfig::hiredis",
     "curl/": "CURL::libcurl",
     "CLI/": "CLI11::CLI11",
     "histedit": "PkgConfig::edit",
