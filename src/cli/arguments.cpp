@@ -351,7 +351,7 @@ void add_bench(CLI::App& app, Target& to) {
   CLI::App& limit = *bench.add_subcommand(
       "store-limit", "the same run, and what a bare loop writing the same bytes to the same store reaches");
   load_options(limit, to.limit.load);
-  option(limit, "--store", to.limit.store, "URL", "a store that does not exist yet: sqlite:PATH or postgres://…")->required();
+  option(limit, "--store", to.limit.store, "URL", "a store that does not exist yet: sqlite:PATH, postgres://… or redis://…")->required();
   json_flag(limit, to.limit.json);
   limit.callback([&to] { to.chosen = to.limit; });
 

@@ -17,6 +17,7 @@ constexpr std::array kKinds = {
     Kind{"sqlite:", make_bare_sqlite},
     Kind{"postgres:", make_bare_postgres},
     Kind{"postgresql:", make_bare_postgres},
+    Kind{"redis:", make_bare_redis},
 };
 
 }  // namespace
@@ -24,7 +25,7 @@ constexpr std::array kKinds = {
 Result<std::unique_ptr<BareStore>> make_bare_store(const std::string& url) {
   for (const Kind& kind : kKinds)
     if (url.starts_with(kind.scheme)) return kind.make(url);
-  return fail(code::invalid_input, "store-limit needs a store of the form sqlite:PATH or postgres://…");
+  return fail(code::invalid_input, "store-limit needs a store of the form sqlite:PATH, postgres://… or redis://…");
 }
 
 }  // namespace mapflow::cli

@@ -35,6 +35,7 @@ Result<std::unique_ptr<BareStore>> make_bare_store(const std::string& url);
 /// A backend is one file and one line in bare_store.cpp. Each takes the whole URL.
 Result<std::unique_ptr<BareStore>> make_bare_sqlite(const std::string& url);
 Result<std::unique_ptr<BareStore>> make_bare_postgres(const std::string& url);
+Result<std::unique_ptr<BareStore>> make_bare_redis(const std::string& url);
 
 /// History as the store wrote it, compressed or not, by instance and first record.
 struct StoredChunk {

@@ -1,4 +1,4 @@
-// Several nodes on one PostgreSQL: they join, share the work, leave, and die.
+// Several nodes on one PostgreSQL, and on one Redis: they join, share the work, leave, and die.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -10,11 +10,13 @@
 #include "engine/world.h"
 #include "support/child_process.h"
 #include "support/postgres_server.h"
+#include "support/redis_server.h"
 
 using namespace mapflow;
 using namespace std::chrono_literals;
 using mapflow::testing::ChildProcess;
 using mapflow::testing::shared_postgres;
+using mapflow::testing::shared_redis;
 
 namespace {
 
@@ -27,12 +29,24 @@ steps:
   - { id: ask, type: wait, signal: approved }
 )";
 
-std::string fresh_schema() {
-  static int schemas = 0;
-  return "nodes_" + std::to_string(++schemas);
+std::string fresh_name() {
+  static int names = 0;
+  return "nodes_" + std::to_string(++names);
 }
 
-std::string store_in(const std::string& schema) { return shared_postgres().url("schema=" + schema); }
+/// A store in it, which no other test uses.
+struct Postgres {
+  std::string schema = fresh_name(), url = shared_postgres().url("schema=" + schema);
+
+  void check_steps(std::string_view expected) const {
+    CHECK(shared_postgres().sql("SELECT count(*), count(DISTINCT instance) FROM " + schema + ".mapflow_steps"
+                                " WHERE workflow = 'approval' AND path = 'ask' AND state = 'completed'") == expected);
+  }
+};
+struct Redis {
+  std::string url = shared_redis().url("prefix=" + fresh_name());
+  void check_steps(std::string_view) const {}  // there is no asking for steps
+};
 
 std::unique_ptr<Engine> node(const std::string& store, const std::string& name) {
   auto engine = std::make_unique<Engine>(EngineOptions{.store = store, .node = name, .shards = 1, .lease = kLease});
@@ -78,13 +92,13 @@ void approve_all(Engine& engine, const std::vector<std::string>& ids) {
 
 }  // namespace
 
-TEST_CASE("nodes that join get their share of the partitions, and give it back within a second when they leave") {
-  const std::string store = store_in(fresh_schema());
-  const auto one = node(store, "one");
+TEST_CASE_TEMPLATE("nodes that join get their share of the partitions, and give it back within a second when they leave", Place, Postgres, Redis) {
+  const Place place;
+  const auto one = node(place.url, "one");
   wait_until([&] { return share(*one, "one") == 8; });
-  auto two = node(store, "two");
+  auto two = node(place.url, "two");
   wait_until([&] { return share(*one, "one") == 4 && share(*one, "two") == 4; });
-  auto three = node(store, "three");
+  auto three = node(place.url, "three");
   wait_until([&] { return share(*one, "three") >= 2 && share(*one, "one") <= 3; });
   std::vector<std::string> ids;
   for (int number = 0; number < 24; ++number) {
@@ -100,9 +114,9 @@ TEST_CASE("nodes that join get their share of the partitions, and give it back w
   approve_all(*one, ids);
 }
 
-TEST_CASE("a signal reaches an instance that another node runs, and its end comes back") {
-  const std::string schema = fresh_schema(), store = store_in(schema);
-  const auto one = node(store, "one"), two = node(store, "two");
+TEST_CASE_TEMPLATE("a signal reaches an instance that another node runs, and its end comes back", Place, Postgres, Redis) {
+  const Place place;
+  const auto one = node(place.url, "one"), two = node(place.url, "two");
   wait_until([&] { return share(*one, "one") == 4 && share(*one, "two") == 4; });
   std::vector<std::string> ids;
   for (int number = 0; number < 16; ++number) {  // on eight partitions, so both nodes run some
@@ -110,14 +124,13 @@ TEST_CASE("a signal reaches an instance that another node runs, and its end come
     REQUIRE(one->start("approval", {.id = ids.back()}));
   }
   approve_all(*two, ids);
-  CHECK(shared_postgres().sql("SELECT count(*), count(DISTINCT instance) FROM " + schema + ".mapflow_steps"
-                              " WHERE workflow = 'approval' AND path = 'ask' AND state = 'completed'") == "16|16");
+  place.check_steps("16|16");
 }
 
-TEST_CASE("what a killed node ran goes on elsewhere within the lease time, with everything it had promised") {
-  const std::string store = store_in(fresh_schema());
+TEST_CASE_TEMPLATE("what a killed node ran goes on elsewhere within the lease time, with everything it had promised", Place, Postgres, Redis) {
+  const Place place;
   ChildProcess victim([&](const ChildProcess::Report& report) {
-    const auto engine = node(store, "victim");
+    const auto engine = node(place.url, "victim");
     for (int number = 0;; ++number) {
       const std::string id = "i" + std::to_string(number);
       if (engine->start("approval", {.id = id})) report(id);
@@ -125,7 +138,7 @@ TEST_CASE("what a killed node ran goes on elsewhere within the lease time, with 
   });
   std::vector<std::string> ids;
   for (std::string id; ids.size() < 40 && victim.next_line(id);) ids.push_back(id);
-  const auto two = node(store, "two"), three = node(store, "three");
+  const auto two = node(place.url, "two"), three = node(place.url, "three");
   wait_until([&] { return share(*two, "two") >= 2 && share(*two, "three") >= 2; });
   victim.kill();
   const Duration takeover = wait_until([&] { return share(*two, "two") + share(*two, "three") == 8; });
