@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -160,13 +161,12 @@ def storm(nodes, people, folder, seconds, chance):
 
 def calm(people, folder):
     """Waits until everything has come to its end, or patience has."""
-    ends = time.monotonic() + PATIENCE
+    ends, pause = time.monotonic() + PATIENCE, threading.Event()
     while time.monotonic() < ends and (people.due or folder.unfinished() > 0):
         people.ask()
         for row in folder.json("list", "--state", "paused"):  # a pause that was asked for again may have come after its resume
             people.due.append((0, ("resume", row["instance_id"])))
-        time.sleep(0.5)
-    time.sleep(1.5)  # as long as the list may lag
+        pause.wait(0.5)
 
 
 def judge(folder, people):
