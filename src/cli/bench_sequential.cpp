@@ -88,8 +88,7 @@ class Driver {
     }
     if (go_on) start_next();
     const std::lock_guard lock(mutex_);  // run() returns, and this object may go, as soon as the lock is free
-    ++over_count_;
-    over_.notify_one();
+    if (++over_count_ >= load_.workflows || failure_) over_.notify_one();
   }
 
   Engine& engine_;

@@ -37,7 +37,7 @@ Dispatcher::Dispatcher(DispatchParts parts, std::shared_ptr<const Clock> clock, 
                        const ShardOptions& options)
     : parts_(std::move(parts)), clock_(std::move(clock)), mailbox_(std::move(mailbox)), options_(options) {}
 
-void Dispatcher::place(std::uint64_t tenure, const Instance& instance, kernel::PlaceCall call,
+void Dispatcher::place(std::uint64_t tenure, const Instance& instance, kernel::PlaceCall&& call,
                        std::vector<Work>& ready) {
   const bool named = call.target.kind == kernel::Target::Kind::agent;
   Passage passage{tenure, instance, named ? parts_.agents->config(*instance.program, call.target.name) : nullptr};
@@ -47,7 +47,7 @@ void Dispatcher::place(std::uint64_t tenure, const Instance& instance, kernel::P
 
 // --- at the gate ------------------------------------------------------------------------------------------------------
 
-void Dispatcher::enter(Passage passage, kernel::PlaceCall call, std::vector<Work>& ready) {
+void Dispatcher::enter(Passage passage, kernel::PlaceCall&& call, std::vector<Work>& ready) {
   const InstanceRef ref = passage.instance.ref;
   const auto turned_away = [&](Error why) { ready.push_back({ref, outcome(call, fail(std::move(why)))}); };
   auto gate = parts_.gates->gate(*passage.instance.program, *passage.agent, call.envelope);
@@ -81,7 +81,7 @@ void Dispatcher::answered(GateAnswer letter, const Instance* instance, std::vect
 
 // --- making it --------------------------------------------------------------------------------------------------------
 
-void Dispatcher::make(Passage passage, kernel::PlaceCall call, std::vector<Work>& ready) {
+void Dispatcher::make(Passage passage, kernel::PlaceCall&& call, std::vector<Work>& ready) {
   const InstanceRef ref = passage.instance.ref;
   if (Status prepared = prepare(call.envelope); !prepared) {
     ready.push_back({ref, outcome(call, fail(std::move(prepared).error()))});
@@ -122,7 +122,7 @@ const std::shared_ptr<const RegisteredHandler>* Dispatcher::handler_of(const Age
 }
 
 void Dispatcher::call_handler(const std::shared_ptr<const RegisteredHandler>& handler, Passage passage,
-                              kernel::PlaceCall call, std::vector<Work>& ready) {
+                              kernel::PlaceCall&& call, std::vector<Work>& ready) {
   const InstanceRef instance = passage.instance.ref;
   if (handler->mode == HandlerMode::immediate) {
     const StepInput input{std::move(call.envelope), [] { return false; }};
@@ -152,7 +152,7 @@ void Dispatcher::call_handler(const std::shared_ptr<const RegisteredHandler>& ha
   if (!waiting_.empty() || !parts_.workers->try_post(task)) waiting_.push_back({std::move(envelope_id), std::move(task)});
 }
 
-void Dispatcher::call_agent(std::shared_ptr<Agent> agent, Passage passage, kernel::PlaceCall call) {
+void Dispatcher::call_agent(std::shared_ptr<Agent> agent, Passage passage, kernel::PlaceCall&& call) {
   const InstanceRef instance = passage.instance.ref;
   std::string envelope_id = call.envelope.id;
   note(call, passage).agent = agent;

@@ -43,7 +43,7 @@ class Dispatcher {
              const ShardOptions& options);
 
   /// Makes the call. What is known at once is appended to `ready`; the rest comes as CallOutcome.
-  void place(std::uint64_t tenure, const Instance& instance, kernel::PlaceCall call, std::vector<Work>& ready);
+  void place(std::uint64_t tenure, const Instance& instance, kernel::PlaceCall&& call, std::vector<Work>& ready);
   void drop(const kernel::DropCall& call);
   /// To be told of every CallOutcome. False: nobody waits for it any more.
   bool arrived(const CallOutcome& outcome);
@@ -84,12 +84,12 @@ class Dispatcher {
     const AgentConfig* agent = nullptr;  ///< null: a handler, or nobody declares the agent
     std::shared_ptr<Permit> permit{};    ///< null: the agent has no limits
   };
-  void enter(Passage passage, kernel::PlaceCall call, std::vector<Work>& ready);
-  void make(Passage passage, kernel::PlaceCall call, std::vector<Work>& ready);
+  void enter(Passage passage, kernel::PlaceCall&& call, std::vector<Work>& ready);
+  void make(Passage passage, kernel::PlaceCall&& call, std::vector<Work>& ready);
   Status prepare(Envelope& envelope) const;
-  void call_handler(const std::shared_ptr<const RegisteredHandler>& handler, Passage passage, kernel::PlaceCall call,
+  void call_handler(const std::shared_ptr<const RegisteredHandler>& handler, Passage passage, kernel::PlaceCall&& call,
                     std::vector<Work>& ready);
-  void call_agent(std::shared_ptr<Agent> agent, Passage passage, kernel::PlaceCall call);
+  void call_agent(std::shared_ptr<Agent> agent, Passage passage, kernel::PlaceCall&& call);
   const std::shared_ptr<const RegisteredHandler>* handler_of(const AgentConfig* agent, const kernel::Target& target) const;
   void give_up(const std::string& envelope_id, const InFlight& entry) const;
   InFlight& note(const kernel::PlaceCall& call, const Passage& passage);

@@ -1,4 +1,6 @@
 // A step's way from started to settled, and the frames that start one step after the other.
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "base/ensure.h"
@@ -154,14 +156,14 @@ void Machine::attend_working(const Run& run) {
 namespace {
 
 std::string envelope_id(const State& state, const Run& run) {
-  return state.id + "/" + std::to_string(run.id.value) + "." + std::to_string(run.attempt) + "." + std::to_string(run.delivery);
+  return fmt::format("{}/{}.{}.{}", state.id, run.id.value, run.attempt, run.delivery);
 }
 
 }  // namespace
 
 void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> request) {
   const Value* const kind = request ? request->find("kind") : run(id).input.find("kind");
-  const bool child = kind && *kind == Value("workflow");
+  const bool child = kind && kind->is_text() && kind->as_text() == "workflow";
   std::optional<Hold> hold;
   if (delivery == 1 && !child && !fund(id, hold)) return;
   emit(CallPlaced{id, delivery, std::move(request), std::move(hold)});
@@ -179,7 +181,7 @@ void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> 
   Envelope& envelope = call.envelope;
   envelope.id = envelope_id(state_, run);
   envelope.path = state_.path(program_, id);
-  envelope.idempotency_key = state_.idempotency_key(program_, run);
+  envelope.idempotency_key = state_.idempotency_key(envelope.path, run);
   envelope.workflow = state_.workflow;
   envelope.instance_id = state_.id;
   envelope.correlation_id = state_.correlation_id;

@@ -45,13 +45,16 @@ bool Machine::going() const {
 }
 
 void Machine::drain() {
-  while (going() && (!agenda_.empty() || wake_held())) {
+  while (going() && (next_item_ < agenda_.size() || wake_held())) {
     if (commit_.records.size() >= limits_.records) {
       commit_.more = true;
       return;
     }
-    const Item item = agenda_.front();
-    agenda_.pop_front();
+    const Item item = agenda_[next_item_++];
+    if (next_item_ == agenda_.size()) {
+      agenda_.clear();
+      next_item_ = 0;
+    }
     std::visit([this](const auto& each) { carry_out(each); }, item);
   }
 }

@@ -242,6 +242,7 @@ struct State {
   std::string path_in(const Program& program, FrameId frame, NodeIndex node) const;
   /// "<instance id>/<step path>#<execution>": the same for every attempt and delivery of the run's call.
   std::string idempotency_key(const Program& program, const Run& run) const;
+  std::string idempotency_key(std::string_view path, const Run& run) const;
   /// The frame that keeps the results of the steps in `frame`; kNoFrame when the instance itself does.
   FrameId results_scope(FrameId frame) const;
 };

@@ -1,4 +1,6 @@
 // What can be told from a state: who runs where, under which path, and when it wants to wake.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "kernel/state.h"
@@ -62,7 +64,11 @@ std::string State::path(const Program& program, RunId wanted) const {
 }
 
 std::string State::idempotency_key(const Program& program, const Run& run) const {
-  return id + "/" + path(program, run.id) + "#" + std::to_string(run.execution);
+  return idempotency_key(path(program, run.id), run);
+}
+
+std::string State::idempotency_key(std::string_view path, const Run& run) const {
+  return fmt::format("{}/{}#{}", id, path, run.execution);
 }
 
 std::string State::path_in(const Program& program, FrameId frame_id, NodeIndex node) const {
@@ -74,7 +80,8 @@ std::string State::path_in(const Program& program, FrameId frame_id, NodeIndex n
     text.pop_back();
     return text;
   }
-  return text + program.node(node).step->id;
+  text += program.node(node).step->id;
+  return text;
 }
 
 }  // namespace mapflow::kernel

@@ -71,6 +71,7 @@ void StepScope::open(std::uint32_t branch, std::uint32_t slot, Value locals) {
 }
 
 void StepScope::call(const Target& target, Value request) {
+  request.mutable_object().reserve(request.size() + 2);
   request.set("kind", target.kind == Target::Kind::handler ? "handler" : "agent");
   request.set("target", target.name);
   machine_.place_call(run_, 1, std::move(request));

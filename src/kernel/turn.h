@@ -10,10 +10,10 @@
 //   compensation.cpp  an instance's end: completed, or cancelled and undone
 #pragma once
 
-#include <deque>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "kernel/machine.h"
 #include "kernel/step_kind.h"
@@ -24,7 +24,10 @@ class Machine {
  public:
   Machine(const Program& program, State& state, Timestamp now, const DecideLimits& limits)
       : program_(program), state_(state), now_(now), limits_(limits), used_before_(state.ledger.used),
-        reserved_before_(state.ledger.reserved) {}
+        reserved_before_(state.ledger.reserved) {
+    commit_.records.reserve(kUsualRecords);
+    agenda_.reserve(kUsualRecords);
+  }
 
   Commit decide(const Input& input);
   Commit decide(const Input& input, const Ticket& ticket);
@@ -38,10 +41,9 @@ class Machine {
   /// Appends a fact and applies it: the one door.
   template <class Body>
   void emit(Body body) {
-    Record record{now_, RecordBody(std::move(body))};
+    const Record& record = commit_.records.emplace_back(now_, RecordBody(std::in_place_type<Body>, std::move(body)));
     if (limits_.events) commit_.events.push_back(describe(program_, state_, record));
     apply(program_, state_, record);
-    commit_.records.push_back(std::move(record));
   }
 
   // --- a step's life (lifecycle.cpp) ---
@@ -61,6 +63,7 @@ class Machine {
   struct Attend { RunId run; };            ///< do what the run's state asks for
   struct Undoing {};                       ///< start the next compensations, or end the instance
   using Item = std::variant<Advance, Attend, Undoing>;
+  static constexpr std::size_t kUsualRecords = 8;  ///< of one decision: room for them is made at once
 
   // --- inputs (machine.cpp) ---
   void on(const Start& start);
@@ -153,7 +156,8 @@ class Machine {
   const DecideLimits& limits_;
   const Spending used_before_;    ///< by this decision
   const Reserve reserved_before_;
-  std::deque<Item> agenda_;
+  std::vector<Item> agenda_;
+  std::size_t next_item_ = 0;  ///< what is before it on the agenda is done
   Commit commit_;
   bool terminating_ = false;  ///< this decision ends the instance at once, and its children with it
 };

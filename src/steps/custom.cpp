@@ -28,7 +28,9 @@ class Custom final : public kernel::StepKind {
     const auto& spec = scope.spec<CustomSpec>();
     auto input = scope.render(spec.input);
     if (!input) return scope.fail(std::move(input.error()));
-    scope.call({kernel::Target::Kind::handler, spec.handler}, object({{"data", *std::move(input)}}));
+    Object request;
+    request.set("data", *std::move(input));
+    scope.call({kernel::Target::Kind::handler, spec.handler}, std::move(request));
   }
 
  private:
