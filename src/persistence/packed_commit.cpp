@@ -25,8 +25,9 @@ std::size_t PackedCommit::size_bytes() const {
 
 PackedCommit pack(Commit commit) {
   PackedCommit packed{std::move(commit), {}};
+  Compressor compressor;
   for (HistoryChunk& chunk : packed.commit.history) {
-    std::string smaller = chunk.records.size() >= kCompressFrom ? compress(chunk.records) : std::string();
+    std::string smaller = chunk.records.size() >= kCompressFrom ? compressor.compress(chunk.records) : std::string();
     const bool worth_it = !smaller.empty() && smaller.size() < chunk.records.size();
     if (worth_it) chunk.records = std::move(smaller);
     packed.encoding.push_back(worth_it ? "zstd" : "raw");
