@@ -34,13 +34,8 @@ Result<std::unique_ptr<Store>> open_postgres_url(std::string_view rest) {
   return open_postgres(options);
 }
 
-Result<std::unique_ptr<Store>> open_redis_url(std::string_view rest) {
-  MAPFLOW_ASSIGN(const RedisOptions options, parse_redis_url("redis", rest));
-  return open_redis(options);
-}
-
-Result<std::unique_ptr<Store>> open_rediss_url(std::string_view rest) {
-  MAPFLOW_ASSIGN(const RedisOptions options, parse_redis_url("rediss", rest));
+Result<std::unique_ptr<Store>> open_redis_url(std::string_view scheme, std::string_view rest) {
+  MAPFLOW_ASSIGN(const RedisOptions options, parse_redis_url(scheme, rest));
   return open_redis(options);
 }
 
@@ -56,8 +51,10 @@ constexpr std::array kSchemes = {
     Scheme{"sqlite", "sqlite:PATH", open_sqlite_url},
     Scheme{"postgres", "postgres://…", open_postgres_url},
     Scheme{"postgresql", "", open_postgres_url},  // libpq's other spelling
-    Scheme{"redis", "redis://…", open_redis_url},
-    Scheme{"rediss", "", open_rediss_url},  // the same under TLS
+    Scheme{"redis", "redis://…", [](std::string_view rest) { return open_redis_url("redis", rest); }},
+    Scheme{"redis+cluster", "redis+cluster://…", [](std::string_view rest) { return open_redis_url("redis+cluster", rest); }},
+    Scheme{"rediss", "", [](std::string_view rest) { return open_redis_url("rediss", rest); }},  // under TLS
+    Scheme{"rediss+cluster", "", [](std::string_view rest) { return open_redis_url("rediss+cluster", rest); }},
 };
 
 std::string known_forms() {

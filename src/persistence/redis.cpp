@@ -13,9 +13,7 @@ namespace {
 
 using redis::Access;
 using redis::Command;
-using redis::Connection;
 using redis::Keys;
-using redis::Reply;
 
 /// Tells of what is posted until the connection is lost or `stop` is readable.
 void listen(Access& access, const Keys& keys, int stop, const PostHints::Tell& tell) {
@@ -30,10 +28,10 @@ void listen(Access& access, const Keys& keys, int stop, const PostHints::Tell& t
 
 class RedisStore final : public Store {
  public:
-  RedisStore(const RedisOptions& options, std::unique_ptr<Access> access, const redis::Opened& opened, std::unique_ptr<Connection> writer)
+  RedisStore(const RedisOptions& options, std::unique_ptr<Access> access, const redis::Opened& opened)
       : keys_(options.prefix), opened_(opened), access_(std::move(access)),
         hints_([this](int stop, const PostHints::Tell& tell) { listen(*access_, keys_, stop, tell); }),
-        writer_(*access_, keys_, std::move(writer)) {}
+        writer_(*access_, keys_) {}
 
   std::string name() const override { return access_->name(); }
   bool durable() const override { return opened_.durable; }
@@ -85,11 +83,11 @@ class RedisStore final : public Store {
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_redis(const RedisOptions& options) {
-  auto access = std::make_unique<Access>(options.endpoints, options.connect, options.patience);
+  auto access = std::make_unique<Access>(options.endpoints, options.connect, options.patience, options.cluster);
   const Keys keys(options.prefix);
-  MAPFLOW_ASSIGN(auto writer, access->connect(keys.store()));
+  MAPFLOW_TRY(access->connect(keys.store()));  // at once, without patience: a wrong address should be told soon
   MAPFLOW_ASSIGN(const redis::Opened opened, redis::prepare_store(*access, keys, options.shared_partitions));
-  return std::make_unique<RedisStore>(options, std::move(access), opened, std::move(writer));
+  return std::make_unique<RedisStore>(options, std::move(access), opened);
 }
 
 }  // namespace mapflow::persistence

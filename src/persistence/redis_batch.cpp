@@ -13,13 +13,13 @@ std::size_t words_of(const Commit& commit) {
          kWordsOfDefinition * commit.definitions.size();
 }
 
-void add_commit(Command& call, const PackedCommit& packed, const Keys& keys, bool own_rows) {
+void add_commit(Command& call, const PackedCommit& packed, const Keys& keys, bool cluster) {
   const Commit& commit = packed.commit;
   call.view(commit.log).add(commit.truncate_before.value);
   call.add(commit.inbox_through.value == 0 ? 0 : commit.inbox_through.value + 1);
   call.add(commit.rows.size()).add(commit.history.size()).add(commit.definitions.size());
   for (const InstanceRow& row : commit.rows)
-    call.view(row.id).add(own_rows ? keys.owners(row.id) : "").add(pack_row(row)).view(row.snapshot);
+    call.view(row.id).add(cluster ? "" : keys.owners(row.id)).add(pack_row(row)).view(row.snapshot);
   for (std::size_t number = 0; number < commit.history.size(); ++number) {
     const HistoryChunk& chunk = commit.history[number];
     call.view(chunk.instance).add(chunk.first_seq).add(pack_chunk(chunk, packed.encoding[number]));
@@ -29,16 +29,17 @@ void add_commit(Command& call, const PackedCommit& packed, const Keys& keys, boo
 
 }  // namespace
 
-Command write_call(const std::vector<LaneUse>& lanes, const Keys& keys, bool own_rows) {
+Command write_call(const std::vector<LaneUse>& lanes, const Keys& keys, bool cluster) {
   std::vector<std::string> partitions;
   for (const LaneUse& lane : lanes) partitions.push_back(keys.partition(lane.lease.partition));
   Command call(Scripts::all().write_commits, std::move(partitions));
+  call.add(int{cluster});
   for (const LaneUse& lane : lanes) {
     std::size_t words = 0;
     for (const QueuedCommit* item : lane.items) words += words_of(item->packed.commit);
     call.add(words).add(lane.lease.partition.value).add(lane.lease.epoch.value).view(lane.lease.node).add(lane.sender);
     call.add(lane.written_before).add(lane.items.size());
-    for (const QueuedCommit* item : lane.items) add_commit(call, item->packed, keys, own_rows);
+    for (const QueuedCommit* item : lane.items) add_commit(call, item->packed, keys, cluster);
   }
   return call;
 }

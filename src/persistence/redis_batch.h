@@ -28,9 +28,9 @@ struct LaneOutcome {
   std::string taken;         ///< that instance
 };
 
-/// The call. The commits must live until it was sent. With `own_rows` the function also sees to it that no two
-/// partitions have rows of one instance; all keys must then be on one server.
-Command write_call(const std::vector<LaneUse>& lanes, const Keys& keys, bool own_rows);
+/// The call. The commits must live until it was sent. On a single server the function also sees to it that no two
+/// partitions have rows of one instance; in a cluster the lane must be one, and that is seen to before (redis_claims.h).
+Command write_call(const std::vector<LaneUse>& lanes, const Keys& keys, bool cluster);
 
 /// Errors: corrupt.
 Result<std::vector<LaneOutcome>> read_outcomes(const Reply& reply, std::size_t lanes);

@@ -42,11 +42,19 @@ constexpr std::array kMeanings = {
 /// Why a server does not let us in: trying again does not help.
 constexpr std::array<std::string_view, 4> kShut = {"WRONGPASS", "NOAUTH", "NOPERM", "DENIED"};
 
+/// What a script fails with, before it has written anything, while its slot moves to another server.
+constexpr std::string_view kMoving = "attempted to access a non local key";
+
 std::string_view first_word(std::string_view text) { return text.substr(0, text.find(' ')); }
 
 Error refusal_of(const std::string& text, const std::string& name) {
   const auto meaning = std::ranges::find(kMeanings, first_word(text), &Meaning::word);
   if (meaning == kMeanings.end()) {
+    if (text.contains(kMoving)) {
+      Error moving(code::unavailable, fmt::format("{}: {}", name, text), "the partition moves to another server of the cluster");
+      moving.retryable = true;
+      return moving;
+    }
     const bool shut = std::ranges::find(kShut, first_word(text)) != kShut.end();
     return Error(code::unavailable, fmt::format("{}: {}", name, text), shut ? "check user, password and the user's permissions" : "");
   }

@@ -25,25 +25,29 @@ std::optional<Lane> lane_in(const Reply& reply) {
 }
 
 /// The value of a setting in the answer to CONFIG GET or ACL GETUSER; empty when it is not there.
-std::string setting(const Result<Reply>& settings, std::string_view name) {
-  if (!settings) return {};
-  for (std::size_t at = 0; at + 1 < settings->elements.size(); at += 2)
-    if (settings->elements[at].text == name) return settings->elements[at + 1].text;
+std::string_view setting(const Reply& settings, std::string_view name) {
+  for (std::size_t at = 0; at + 1 < settings.elements.size(); at += 2)
+    if (settings.elements[at].text == name) return settings.elements[at + 1].text;
   return {};
 }
 
-/// Whether what the server has acknowledged survives its machine. A server that does not tell counts as one that
+/// Whether what the servers have acknowledged survives their machines. A server that does not tell counts as one that
 /// forgets. When Redis 7 reads its log back, it leaves out transactions that its default user may not make
 /// (redis/redis#14541): a configuration that says "user default off", and no more of that user, costs the data.
-bool keeps_everything(Access& access, const Keys& keys) {
-  const auto ask = [&](std::string_view command, std::string_view what, std::string_view of) {
-    return access.read(keys.store(), Command{command, what, of});
+bool keeps_everything(Access& access) {
+  const auto every = [&](const Command& question, auto&& good) {
+    const auto answers = access.ask_servers(question);
+    return answers && std::ranges::all_of(*answers, good);
   };
-  const auto log = ask("CONFIG", "GET", "append*"), memory = ask("CONFIG", "GET", "maxmemory-policy");
-  const auto reader = ask("ACL", "GETUSER", "default");
-  const std::string eviction = setting(memory, "maxmemory-policy");
-  return setting(log, "appendonly") == "yes" && setting(log, "appendfsync") == "always" && !eviction.empty() &&
-         !eviction.starts_with("allkeys") && setting(reader, "commands") == "+@all" && setting(reader, "keys") == "~*";
+  return every(Command{"CONFIG", "GET", "append*"}, [](const Reply& log) {
+           return setting(log, "appendonly") == "yes" && setting(log, "appendfsync") == "always";
+         }) &&
+         every(Command{"CONFIG", "GET", "maxmemory-policy"}, [](const Reply& memory) {
+           return !setting(memory, "maxmemory-policy").empty() && !setting(memory, "maxmemory-policy").starts_with("allkeys");
+         }) &&
+         every(Command{"ACL", "GETUSER", "default"}, [](const Reply& user) {
+           return setting(user, "commands") == "+@all" && setting(user, "keys") == "~*";
+         });
 }
 
 Status make_partition(Access& access, const Keys& keys, Partition partition) {
@@ -77,7 +81,7 @@ Result<Opened> prepare_store(Access& access, const Keys& keys, std::uint32_t sha
   MAPFLOW_TRY(access.read(store, Command{"HSETNX", store, "partitions", std::to_string(opened.shared_partitions)}));
   for (std::uint32_t number = 0; number < opened.shared_partitions; ++number)
     MAPFLOW_TRY(make_partition(access, keys, Partition(number)));
-  opened.durable = keeps_everything(access, keys);
+  opened.durable = keeps_everything(access);
   return opened;
 }
 

@@ -29,7 +29,7 @@ Status read_tls(StoreUrl& url, bool secured, redis::ConnectOptions& connect) {
       named = true;
     }
   if (named && !secured)
-    return fail(code::invalid_input, "the URL of the redis store names files for TLS, but its scheme is without TLS", "write rediss://");
+    return fail(code::invalid_input, "the URL of the redis store names files for TLS, but its scheme is without TLS", "write rediss:// or rediss+cluster://");
   if (secured) connect.tls = std::move(tls);
   return {};
 }
@@ -51,7 +51,8 @@ Result<RedisOptions> parse_redis_url(std::string_view scheme, std::string_view r
     MAPFLOW_ASSIGN(const std::uint32_t patience, parse_count("patience", *seconds, 0, 3600));
     options.patience = std::chrono::seconds(patience);
   }
-  MAPFLOW_TRY(read_tls(url, scheme == "rediss", options.connect));
+  MAPFLOW_TRY(read_tls(url, scheme.starts_with("rediss"), options.connect));
+  options.cluster = scheme.ends_with("+cluster");
   // The name of an unknown one is not repeated: a '?' in a password makes a part of it look like an option.
   if (!url.options.empty())
     return fail(code::invalid_input, fmt::format("the URL of the {} store has an option that it does not know", scheme),
@@ -64,8 +65,10 @@ Result<RedisOptions> parse_redis_url(std::string_view scheme, std::string_view r
   for (const StoreUrl::Host& host : url.hosts)
     options.endpoints.push_back({host.name, host.port == 0 ? kDefaultPort : host.port});
   if (options.endpoints.empty()) options.endpoints.push_back({"127.0.0.1", kDefaultPort});
-  if (options.endpoints.size() > 1)
-    return fail(code::invalid_input, fmt::format("the URL of the {} store names several hosts", scheme), "name the one that is the primary");
+  if (options.cluster && options.connect.database != 0)
+    return fail(code::invalid_input, "a Redis Cluster has no database but 0", "leave the number behind the host out");
+  if (!options.cluster && options.endpoints.size() > 1)
+    return fail(code::invalid_input, fmt::format("the URL of the {} store names several hosts", scheme), "name the one that is the primary, or write redis+cluster:// when they are a cluster");
   return options;
 }
 

@@ -74,6 +74,33 @@ local function write(base, partition, lane)
   if inbox ~= '0' then call('XTRIM', base .. ':inbox', 'MINID', inbox) end
 end
 
+-- While a slot moves to another server of a cluster, some of its keys are there already, and to touch one of those fails.
+-- So before the first write all of them are touched: the script fails as a whole then.
+local function touch_all(base, commits)
+  local keys, start = {base .. ':log', base .. ':inbox', base .. ':rows', base .. ':snapshots', base .. ':definitions'}, at
+  local function note(key) keys[#keys + 1] = key end
+  for n = 1, commits do
+    at = at + 3
+    local rows, chunks, definitions = take_number(), take_number(), take_number()
+    for r = 1, rows do
+      local id = take()
+      at = at + 1
+      move(base, id, place_of(take()), note)
+      at = at + 1
+      local old = call('HGET', base .. ':rows', id)
+      if old then move(base, id, place_of(old), note) end
+    end
+    for c = 1, chunks do
+      note(base .. ':history:' .. take())
+      at = at + 2
+    end
+    at = at + 2 * definitions
+  end
+  at = start
+  for n = 1, #keys do call('EXISTS', keys[n]) end
+end
+
+local in_cluster = take() == '1'
 local answers = {}
 for number, base in ipairs(KEYS) do
   local words, partition, epoch, node, sender, written, commits =
@@ -81,6 +108,7 @@ for number, base in ipairs(KEYS) do
   local behind = at + words
   local now = call('HMGET', base, 'epoch', 'node', 'released', 'sender', 'written', 'log_end')
   if now[1] == epoch and now[2] == node and now[3] == '0' and now[4] == sender and now[5] == written then
+    if in_cluster then touch_all(base, commits) end
     local lane = {epoch = epoch, log_end = tonumber(now[6])}
     local done, refused = 0, nil
     while done < commits do
@@ -175,6 +203,23 @@ end
 return found
 )lua";
 
+// A claim is a partition and its epoch. An older epoch's never replaces a newer one's.
+constexpr std::string_view kClaim = R"lua(#!lua
+local function parts(claim)
+  local partition, epoch = string.match(claim, '^(%d+) ?(%d*)$')
+  return partition, tonumber(epoch) or 0
+end
+local now = redis.call('HGET', KEYS[1], ARGV[1])
+if now and now ~= ARGV[3] then
+  local partition, epoch = parts(ARGV[2])
+  local its_partition, its_epoch = parts(now)
+  if partition ~= its_partition then return now end
+  if epoch <= its_epoch then return false end
+end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return false
+)lua";
+
 // Of the indexes that hold all that is asked for, the smallest is gone through.
 constexpr std::string_view kRowsByAge = R"lua(#!lua flags=no-writes
 local key, size
@@ -204,14 +249,14 @@ const Scripts& Scripts::all() {
   static const Scripts scripts{Script(kWriteCommits), Script(kMakePartition), Script(kTake),
                                Script(kRenew),        Script(kRelease),       Script(kSettle),
                                Script(kPost),         Script(kReadLog),       Script(kRow),
-                               Script(kUnfinished),   Script(kRowsByAge)};
+                               Script(kUnfinished),   Script(kClaim),         Script(kRowsByAge)};
   return scripts;
 }
 
-std::array<const Script*, 11> Scripts::list() {
+std::array<const Script*, 12> Scripts::list() {
   const Scripts& all = Scripts::all();
   return {&all.write_commits, &all.make_partition, &all.take,       &all.renew, &all.release,    &all.settle,
-          &all.post,          &all.read_log,       &all.row,        &all.unfinished, &all.rows_by_age};
+          &all.post,          &all.read_log,       &all.row,        &all.unfinished, &all.claim, &all.rows_by_age};
 }
 
 }  // namespace mapflow::persistence::redis

@@ -32,11 +32,12 @@ struct Scripts {
   Script read_log;          ///< log : from, max bytes -> entries
   Script row;               ///< rows, snapshots : instance -> row and snapshot, or none
   Script unfinished;        ///< P : after, limit -> row, snapshot … by id
+  Script claim;             ///< owners : instance, claim, claim that may be replaced -> another's claim, or nothing
   Script rows_by_age;       ///< P : before, limit, index … -> whether there may be more, the last one's age, row …
 
   static const Scripts& all();
   /// Every one of them.
-  static std::array<const Script*, 11> list();
+  static std::array<const Script*, 12> list();
 };
 
 }  // namespace mapflow::persistence::redis

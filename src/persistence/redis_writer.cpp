@@ -14,21 +14,13 @@ constexpr std::size_t kMaxGroupBytes = 8 << 20;
 constexpr std::size_t kMaxGroupCommits = 1000;
 /// While the server writes one group, the next one is on its way.
 constexpr std::size_t kMaxInFlight = 2;
-/// After the patience with an absent server is over, it is asked only once for everything that comes soon after.
-constexpr auto kGaveUpFor = std::chrono::seconds(1);
 
 bool same(const Lease& one, const Lease& other) { return one.partition == other.partition && one.epoch == other.epoch; }
 
-std::optional<Error> wrong_row(const Commit& commit) {
-  for (const InstanceRow& row : commit.rows)
-    if (const Status right = check_row(row, commit.lease); !right) return right.error();
-  return std::nullopt;
-}
-
 }  // namespace
 
-Writer::Writer(Access& access, const Keys& keys, std::unique_ptr<Connection> connection)
-    : access_(access), keys_(keys), connection_(std::move(connection)), thread_([this] { run(); }) {}
+Writer::Writer(Access& access, const Keys& keys)
+    : access_(access), keys_(keys), claims_(access, keys), thread_([this] { run(); }) {}
 
 Writer::~Writer() {
   queue_.stop();
@@ -45,7 +37,7 @@ void Writer::run() {
     }
     if (pending_.empty() && in_flight_.empty() && queue_.stopping()) return;
     const bool full = in_flight_.size() >= kMaxInFlight;
-    if (!in_flight_.empty() || pending_.empty()) connection_->wait(full ? -1 : queue_.wake());
+    if (!in_flight_.empty() || pending_.empty()) wait(full ? -1 : queue_.wake());
   }
 }
 
@@ -64,10 +56,10 @@ void Writer::fill_pipeline() {
 Writer::Group Writer::next_group() {
   Group group;
   if (pending_.empty()) return group;
-  const Status reached = reconnect();
+  const Status claimed = access_.cluster() ? claim_rows() : Status();
   for (std::size_t bytes = 0; !pending_.empty() && bytes < kMaxGroupBytes && group.items.size() < kMaxGroupCommits;) {
     QueuedCommit& item = *pending_.front();
-    if (!admit(item, group, reached)) return group;
+    if (!admit(item, group, claimed)) return group;
     bytes += item.size_bytes;
     group.items.push_back(std::move(pending_.front()));
     pending_.pop_front();
@@ -75,29 +67,60 @@ Writer::Group Writer::next_group() {
   return group;
 }
 
+/// For all that may come into the next group. Errors: unavailable.
+Status Writer::claim_rows() {
+  std::vector<const QueuedCommit*> items;
+  std::size_t bytes = 0;
+  for (const ItemPointer& item : pending_) {
+    if (bytes >= kMaxGroupBytes || items.size() >= kMaxGroupCommits) break;
+    bytes += item->size_bytes;
+    if (!broken_.refusal(item->lease())) items.push_back(item.get());
+  }
+  return claims_.claim(items);
+}
+
 /// Gives the commit its place in a call, or refuses it. False: it must wait until those before it are answered.
-bool Writer::admit(QueuedCommit& item, Group& group, const Status& reached) {
+bool Writer::admit(QueuedCommit& item, Group& group, const Status& claimed) {
   item.refused = broken_.refusal(item.lease());
   if (item.refused) return true;
-  if (const auto wrong = wrong_row(item.packed.commit)) {
-    if (!group.items.empty() || !in_flight_.empty()) return false;
+  const bool alone = group.items.empty() && in_flight_.empty();
+  std::optional<Error> wrong = claimed ? wrong_row(item.packed.commit) : claimed.error();
+  if (wrong && !alone) return false;
+  Lane* lane = nullptr;
+  if (!wrong) {
+    if (auto found = lane_of(item.lease())) lane = *found;
+    else wrong = std::move(found).error();
+  }
+  if (wrong) {
     refuse(item, *wrong);
     return true;
   }
-  const auto lane = reached ? lane_of(item.lease()) : Result<Lane*>(fail(reached.error()));
-  if (!lane) {
-    refuse(item, lane.error());
-    return true;
-  }
-  if (group.calls.empty()) group.calls.emplace_back();
-  std::vector<LaneUse>& lanes = group.calls.front().lanes;
+  std::vector<LaneUse>& lanes = call_for(item.lease(), group).lanes;
   auto use = std::ranges::find_if(lanes, [&](const LaneUse& one) { return same(one.lease, item.lease()); });
-  if (use == lanes.end()) use = lanes.insert(lanes.end(), {item.lease(), (*lane)->sender, (*lane)->written, {}});
-  item.ordinal = ++(*lane)->written;
-  if (!item.packed.commit.log.empty()) ++(*lane)->log_end.value;
-  item.position = (*lane)->log_end;
+  if (use == lanes.end()) use = lanes.insert(lanes.end(), {item.lease(), lane->sender, lane->written, {}});
+  item.ordinal = ++lane->written;
+  if (!item.packed.commit.log.empty()) ++lane->log_end.value;
+  item.position = lane->log_end;
   use->items.push_back(&item);
   return true;
+}
+
+std::optional<Error> Writer::wrong_row(const Commit& commit) const {
+  for (const InstanceRow& row : commit.rows)
+    if (const Status right = check_row(row, commit.lease); !right) return right.error();
+  if (!access_.cluster()) return std::nullopt;
+  const auto taken = claims_.taken(commit);
+  if (!taken) return std::nullopt;
+  InstanceRow row;
+  row.id = taken->instance;
+  return row_of_another_partition(row, taken->owner);
+}
+
+/// On a single server there is one call for all leases.
+Writer::Call& Writer::call_for(const Lease& lease, Group& group) {
+  const auto found = std::ranges::find_if(
+      group.calls, [&](const Call& call) { return !access_.cluster() || same(call.lanes.front().lease, lease); });
+  return found != group.calls.end() ? *found : group.calls.emplace_back();
 }
 
 void Writer::refuse(QueuedCommit& item, const Error& error) {
@@ -107,7 +130,14 @@ void Writer::refuse(QueuedCommit& item, const Error& error) {
 
 void Writer::send(Group& group) {
   for (Call& call : group.calls) {
-    if (const Status sent = connection_->send(write_call(call.lanes, keys_, true)); !sent) {
+    const auto connection = connection_to(call.lanes.front().lease.partition);
+    if (!connection) {
+      call.fate = Call::Fate::passing;
+      call.why = connection.error();
+      continue;
+    }
+    call.connection = *connection;
+    if (const Status sent = call.connection->send(write_call(call.lanes, keys_, access_.cluster())); !sent) {
       call.fate = Call::Fate::unsure;  // a part of it may have gone out
       call.why = sent.error();
     }
@@ -130,7 +160,7 @@ bool Writer::collect() {
 
 bool Writer::answered(Call& call) {
   if (call.fate != Call::Fate::sent) return true;
-  const auto answer = connection_->receive();
+  const auto answer = call.connection->receive();
   if (!answer) return false;
   auto outcomes = *answer ? read_outcomes(**answer, call.lanes.size()) : fail(answer->error());
   if (outcomes) {
@@ -139,8 +169,9 @@ bool Writer::answered(Call& call) {
     return true;
   }
   call.why = outcomes.error();
-  if (passing(call.why)) call.fate = Call::Fate::passing;
-  else call.fate = !*answer && connection_->usable() ? Call::Fate::refused : Call::Fate::unsure;
+  access_.learn(keys_.partition(call.lanes.front().lease.partition), call.connection->endpoint(), call.why);
+  if (passing(call.why) || call.why.is(refusal::moved) || call.why.is(refusal::ask)) call.fate = Call::Fate::passing;
+  else call.fate = !*answer && call.connection->usable() ? Call::Fate::refused : Call::Fate::unsure;
   return true;
 }
 
@@ -217,7 +248,7 @@ void Writer::recover() {
 void Writer::drain() {
   for (Group& group : in_flight_)
     for (Call& call : group.calls)
-      while (!answered(call)) connection_->wait(-1);
+      while (!answered(call)) call.connection->wait(-1);
 }
 
 /// Finds out what is there of every lease whose calls are in trouble.
@@ -240,7 +271,7 @@ Writer::Findings Writer::look_again(const std::deque<Group>& groups) {
     auto finding = unreachable ? fail(*unreachable) : look_again(doubt.first, doubt.second);
     if (!finding) unreachable = finding.error();
     Finding& found = findings[key];
-    found = finding ? *std::move(finding) : Finding{0, not_known(*unreachable), {}};
+    found = finding ? *std::move(finding) : Finding{0, doubt.second ? not_known(*unreachable) : *unreachable, {}};
     if (given_up) found.given_up = refused;
   }
   return findings;
@@ -276,19 +307,28 @@ Result<Lane*> Writer::lane_of(const Lease& lease) {
   return &known->second;
 }
 
-/// Success at once when the connection is good, or when answers are still to come from it.
-Status Writer::reconnect() {
-  if (!in_flight_.empty() || connection_->usable()) return {};
-  const auto now = Connection::Clock::now();
-  const bool asked_lately = now - gave_up_ < kGaveUpFor;
-  auto made = connect_patiently<Connection>([&] { return access_.connect(keys_.store()); },
-                                            BackOff(asked_lately ? Duration::zero() : access_.patience()));
-  if (!made) {
-    gave_up_ = Connection::Clock::now();
-    return fail(std::move(made).error());
+/// Errors: unavailable, nothing was sent.
+Result<Connection*> Writer::connection_to(Partition partition) {
+  const std::string key = keys_.partition(partition);
+  MAPFLOW_ASSIGN(const Endpoint server, access_.server_of(key));
+  std::unique_ptr<Connection>& connection = connections_[server];
+  // A lost one stays while answers are to come from it: they are what tells.
+  if (!connection || (connection->under_way() == 0 && !connection->usable())) {
+    auto made = access_.connect(key);
+    if (!made) {
+      access_.learn(key, server, made.error());
+      return fail(std::move(made).error());
+    }
+    connection = *std::move(made);
   }
-  connection_ = *std::move(made);
-  return {};
+  return connection.get();
+}
+
+void Writer::wait(int wake) {
+  std::vector<Connection*> all;
+  for (const auto& [server, connection] : connections_)
+    if (connection && (connection->under_way() > 0 || connection->usable())) all.push_back(connection.get());
+  Connection::wait(all, wake);
 }
 
 }  // namespace mapflow::persistence::redis

@@ -3,6 +3,8 @@
 //   commit() ─> queue ─> group ──send──> [ server: one call, one sync of its log ] ──answer──> every done(), in order
 //                          └─ the next group goes out before the answer to this one is there
 //
+// In a cluster a group is a call for each partition, to the server that has it.
+//
 // The function tells for each lease how many of its commits it wrote. When it did not run, or the connection broke and
 // nobody knows, the writer waits for all other answers, shuts out what the old connection may still send, and reads how
 // many commits of each lease are there (see recover): those are answered, the others go out again. Only if the server
@@ -24,13 +26,14 @@
 #include "persistence/lease_rules.h"
 #include "persistence/redis_access.h"
 #include "persistence/redis_batch.h"
+#include "persistence/redis_claims.h"
 #include "persistence/redis_leases.h"
 
 namespace mapflow::persistence::redis {
 
 class Writer {
  public:
-  Writer(Access& access, const Keys& keys, std::unique_ptr<Connection> connection);
+  Writer(Access& access, const Keys& keys);
   /// Carries out what is queued, then ends the thread.
   ~Writer();
 
@@ -47,6 +50,7 @@ class Writer {
   struct Call {
     enum class Fate : std::uint8_t { sent, done, refused, passing, unsure };
     std::vector<LaneUse> lanes;
+    Connection* connection = nullptr;
     Fate fate = Fate::sent;
     std::vector<LaneOutcome> outcomes;  ///< when it is done
     Error why;                          ///< when it is not
@@ -71,7 +75,10 @@ class Writer {
   // The usual way.
   void fill_pipeline();
   Group next_group();
-  bool admit(QueuedCommit& item, Group& group, const Status& reached);
+  Status claim_rows();
+  bool admit(QueuedCommit& item, Group& group, const Status& claimed);
+  std::optional<Error> wrong_row(const Commit& commit) const;
+  Call& call_for(const Lease& lease, Group& group);
   void send(Group& group);
   bool collect();
   bool answered(Call& call);
@@ -88,18 +95,19 @@ class Writer {
   Result<Finding> look_again(const Lease& lease, bool unsure);
   Error not_known(const Error& why) const;
   Result<Lane*> lane_of(const Lease& lease);
-  Status reconnect();
+  Result<Connection*> connection_to(Partition partition);
+  void wait(int wake);
 
   Access& access_;
   const Keys& keys_;
 
   // The thread's own.
-  std::unique_ptr<Connection> connection_;
+  std::map<Endpoint, std::unique_ptr<Connection>> connections_;
   std::deque<ItemPointer> pending_;
   std::deque<Group> in_flight_;            ///< oldest first
   std::map<Partition, Lane> lanes_;        ///< as they are when everything sent is written
   BrokenLeases broken_;
-  Connection::Clock::time_point gave_up_{};
+  Claims claims_;                          ///< in a cluster
   std::optional<BackOff> refused_since_;   ///< for a reason that passes
 
   std::atomic<std::uint64_t> transactions_{0};

@@ -16,6 +16,7 @@ using namespace mapflow::persistence::testing;
 using mapflow::testing::PgBouncer;
 using mapflow::testing::shared_postgres;
 using mapflow::testing::shared_redis;
+using mapflow::testing::shared_redis_cluster;
 
 namespace {
 
@@ -81,6 +82,11 @@ class InRedis final : public OnServer {
   InRedis() : OnServer(shared_redis().url("prefix=" + fresh_name())) {}
 };
 
+class InRedisCluster final : public OnServer {
+ public:
+  InRedisCluster() : OnServer(shared_redis_cluster().url("prefix=" + fresh_name())) {}
+};
+
 /// Every third `done` is late.
 class Behind final : public StoreUnderTest {
  public:
@@ -117,7 +123,9 @@ TEST_CASE("the SQLite store keeps the contract") { check_contract(fresh<InSqlite
 TEST_CASE("the PostgreSQL store keeps the contract") { check_contract(fresh<InPostgres>); }
 TEST_CASE("the PostgreSQL store keeps the contract through pgbouncer") { check_contract(fresh<BehindPgBouncer>); }
 TEST_CASE("the Redis store keeps the contract") { check_contract(fresh<InRedis>); }
+TEST_CASE("the Redis store keeps the contract on a cluster") { check_contract(fresh<InRedisCluster>); }
 TEST_CASE("the memory store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InMemory>); }
 TEST_CASE("the SQLite store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InSqlite>); }
 TEST_CASE("the PostgreSQL store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InPostgres>); }
 TEST_CASE("the Redis store keeps the contract behind the wrapper") { check_contract(behind_wrapper<InRedis>); }
+TEST_CASE("the Redis store keeps the contract on a cluster behind the wrapper") { check_contract(behind_wrapper<InRedisCluster>); }

@@ -63,6 +63,88 @@ std::string RedisServer::command(const std::string& words) const {
   return answer;
 }
 
+RedisCluster::RedisCluster() {
+  std::vector<std::string> create = {find_program("redis-cli", "redis-tools"), "--no-auth-warning", "--user", "mapflow", "--pass",
+                                     RedisServer::kPassword, "--cluster", "create"};
+  for (std::size_t number = 0; number < kServers; ++number) {
+    servers_.push_back(std::make_unique<RedisServer>(std::vector<std::string>{
+        "cluster-enabled yes", "cluster-port " + std::to_string(free_port()), "cluster-node-timeout 1500", "masteruser mapflow",
+        std::string("masterauth ") + RedisServer::kPassword}));
+    create.push_back("127.0.0.1:" + std::to_string(servers_.back()->port()));
+  }
+  create.insert(create.end(), {"--cluster-replicas", "1", "--cluster-yes"});
+  run_program(create, ServerFolder());
+  wait_until_whole();
+}
+
+std::string RedisCluster::url(const std::string& options) const {
+  std::string url = std::string("redis+cluster://mapflow:") + url_encoded(RedisServer::kPassword) + "@";
+  for (std::size_t number = 0; number < servers_.size(); ++number)
+    url += (number > 0 ? ",127.0.0.1:" : "127.0.0.1:") + std::to_string(servers_[number]->port());
+  return url + (options.empty() ? "" : "?" + options);
+}
+
+void RedisCluster::wait_until_whole() {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  for (const auto& server : servers_) {
+    const auto whole = [&] {
+      // A replica that has not heard of its primary yet could not take over.
+      return server->command("CLUSTER INFO").find("cluster_state:ok") != std::string::npos &&
+             server->command("INFO replication").find("master_link_status:down") == std::string::npos;
+    };
+    while (server->running() && !whole()) REQUIRE(std::chrono::steady_clock::now() < deadline);
+  }
+}
+
+std::size_t RedisCluster::server_of(const std::string& key) {
+  std::istringstream nodes(servers_.front()->command("CLUSTER NODES"));
+  const int slot = std::stoi(servers_.front()->command("CLUSTER KEYSLOT " + key));
+  for (std::string line; std::getline(nodes, line);) {
+    // name host:port@port flags primary ping pong epoch link range …
+    std::istringstream words(line);
+    std::string word, address;
+    for (int number = 0; number < 8; ++number) {
+      words >> word;
+      if (number == 1) address = word;
+    }
+    while (words >> word) {
+      const std::size_t dash = word.find('-');
+      const int first = std::stoi(word), last = dash == std::string::npos ? first : std::stoi(word.substr(dash + 1));
+      if (word.front() == '[' || slot < first || slot > last) continue;
+      const std::string port = address.substr(address.find(':') + 1);
+      for (std::size_t number = 0; number < servers_.size(); ++number)
+        if (std::to_string(servers_[number]->port()) == port.substr(0, port.find('@'))) return number;
+    }
+  }
+  FAIL("no server has the key ", key);
+  return 0;
+}
+
+void RedisCluster::move_slot_of(const std::string& key, const std::function<void()>& between) {
+  RedisServer& from = server(server_of(key));
+  RedisServer* to = nullptr;
+  for (const auto& other : servers_)
+    if (other.get() != &from && other->command("ROLE").starts_with("master")) to = other.get();
+  REQUIRE(to);
+  const std::string slot = from.command("CLUSTER KEYSLOT " + key);
+  to->command("CLUSTER SETSLOT " + slot + " IMPORTING " + from.command("CLUSTER MYID"));
+  from.command("CLUSTER SETSLOT " + slot + " MIGRATING " + to->command("CLUSTER MYID"));
+  between();
+  std::istringstream keys(from.command("CLUSTER GETKEYSINSLOT " + slot + " 1000"));
+  for (std::string moved; std::getline(keys, moved);) {
+    from.command("MIGRATE 127.0.0.1 " + std::to_string(to->port()) + " " + moved + " 0 5000 AUTH2 mapflow " + RedisServer::kPassword);
+    between();
+  }
+  const std::string owner = to->command("CLUSTER MYID");
+  for (RedisServer* each : {to, &from}) each->command("CLUSTER SETSLOT " + slot + " NODE " + owner);
+  between();
+}
+
+RedisCluster& shared_redis_cluster() {
+  static RedisCluster cluster;
+  return cluster;
+}
+
 RedisServer& shared_redis() {
   static RedisServer server;
   return server;

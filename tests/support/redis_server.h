@@ -1,7 +1,8 @@
-// A real Redis server for tests: in a temporary folder, on a loopback port, gone at the end.
+// Real Redis servers for tests, single and as a cluster: in temporary folders, on loopback ports, gone at the end.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,7 @@ class RedisServer {
 
   /// Ends it at once, as a machine does that loses its power.
   void kill() { process_.reset(); }
+  bool running() const { return process_ != nullptr; }
   /// Starts it again after kill(), and waits until it answers.
   void start();
   /// Runs a command, its words separated by blanks, and gives what redis-cli prints.
@@ -36,7 +38,27 @@ class RedisServer {
   std::unique_ptr<ServerProcess> process_;
 };
 
-/// The server that a whole test program shares.
+/// Six servers that are one cluster: three primaries, each with a replica.
+class RedisCluster {
+ public:
+  RedisCluster();
+  std::string url(const std::string& options = "") const;
+  RedisServer& server(std::size_t number) { return *servers_.at(number); }
+  static constexpr std::size_t kServers = 6;
+
+  /// The number of the primary that has the key.
+  std::size_t server_of(const std::string& key);
+  /// Waits until every server that runs says that every slot is served.
+  void wait_until_whole();
+  /// Moves the slot of the key, with all of its keys, to another primary, and calls between the steps.
+  void move_slot_of(const std::string& key, const std::function<void()>& between);
+
+ private:
+  std::vector<std::unique_ptr<RedisServer>> servers_;
+};
+
+/// The server, and the cluster, that a whole test program shares.
 RedisServer& shared_redis();
+RedisCluster& shared_redis_cluster();
 
 }  // namespace mapflow::testing
