@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/help_format.h"
+#include "cli/usage_error.h"
 #include "cli/version.h"
-#include "model/diagnostic.h"
 
 namespace mapflow::cli {
 
@@ -16,6 +16,8 @@ struct Target {
   ValidateOptions validate;
   FmtOptions fmt;
   TestOptions test;
+  PatternsOptions patterns;
+  NewOptions begin;
   GraphOptions graph;
   ShowOptions show;
   HistoryOptions history;
@@ -68,7 +70,8 @@ void json_flag(CLI::App& app, bool& json) { flag(app, "--json", json, "print one
 
 void add_run(CLI::App& app, Target& to) {
   CLI::App& run = *app.add_subcommand("run", "run a workflow to its end, or go on with one that was interrupted");
-  run.add_option("FILE", to.run.file, "the definition, YAML or JSON")->required();
+  to.run.file = "workflow.yaml";  // as `new` calls it
+  run.add_option("FILE", to.run.file, "the definition, YAML or JSON (workflow.yaml)");
   repeated(run, "-i", to.run.inputs, "KEY=VALUE", "an input; VALUE is JSON if it parses as JSON, else text");
   option(run, "--input", to.run.input_file, "FILE|-", "the input as a JSON object; -i adds to it");
   option(run, "--id", to.run.id, "ID", "name the instance; if it exists already, go on with it");
@@ -128,6 +131,20 @@ void add_testing(CLI::App& app, Target& to) {
   test.footer("\nexit status: 0 all passed, 1 some failed, 2 a test or a definition is broken\n"
               "\nexample: mapflow test orders.test.yaml --coverage");
   test.callback([&to] { to.chosen = to.test; });
+}
+
+void add_beginning(CLI::App& app, Target& to) {
+  CLI::App& patterns = *app.add_subcommand("patterns", "the pattern library; with a name: what it is for, and its parameters");
+  patterns.add_option("PATTERN", to.patterns.pattern, "its name");
+  json_flag(patterns, to.patterns.json);
+  patterns.callback([&to] { to.chosen = to.patterns; });
+
+  CLI::App& begin = *app.add_subcommand("new", "begin a project with a pattern: workflow, agents, test, README");
+  begin.add_option("PATTERN", to.begin.pattern, "its name; `mapflow patterns` lists them")->required();
+  begin.add_option("DIR", to.begin.folder, "the folder to write to; made if it is not there (.)");
+  repeated(begin, "--set", to.begin.settings, "NAME=VALUE", "a parameter of the pattern");
+  begin.footer("\nexample: mapflow new saga trips --set attempts=5");
+  begin.callback([&to] { to.chosen = to.begin; });
 }
 
 void add_looking(CLI::App& app, Target& to) {
@@ -387,6 +404,7 @@ void build(CLI::App& app, Target& to) {
   add_validate(app, to);
   add_writing(app, to);
   add_testing(app, to);
+  add_beginning(app, to);
   add_looking(app, to);
   add_following(app, to);
   add_requests(app, to);
@@ -398,66 +416,6 @@ void build(CLI::App& app, Target& to) {
   for (CLI::App* verb : app.get_subcommands({}))
     for (CLI::App* what : verb->get_subcommands({})) what->group("what");
   app.footer("\n`mapflow VERB --help` says more about each.");
-}
-
-std::vector<std::string> verbs_of(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* verb : app.get_subcommands({})) names.push_back(verb->get_name());
-  return names;
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
-std::string full_name(const CLI::App* app) {
-  return app->get_parent() ? full_name(app->get_parent()) + " " + app->get_name() : "mapflow";
-}
-
-/// The first word that stands where a verb must and is none.
-std::optional<UsageError> unknown_verb(CLI::App& root, const std::vector<std::string>& words) {
-  CLI::App* app = &root;
-  for (const std::string& word : words) {
-    const std::vector<CLI::App*> verbs = app->get_subcommands({});
-    if (verbs.empty() || word.starts_with("-")) return std::nullopt;
-    const auto found = std::ranges::find_if(verbs, [&](CLI::App* each) { return each->get_name() == word; });
-    if (found == verbs.end()) {
-      std::string hint = did_you_mean(word, verbs_of(*app));
-      if (hint.empty()) hint = "known: " + joined(verbs_of(*app));
-      return UsageError{"'" + full_name(app) + "' has no verb '" + word + "'", hint};
-    }
-    app = *found;
-  }
-  return std::nullopt;
-}
-
-UsageError unexpected_words(const CLI::App& root) {
-  const CLI::App* app = &root;
-  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
-  const std::vector<std::string> words = root.remaining(true);
-  const auto flagged = std::ranges::find_if(words, [](const std::string& word) { return word.starts_with("-"); });
-  const std::string see = "see '" + full_name(app) + " --help'";
-  if (flagged == words.end()) return {"unexpected argument '" + (words.empty() ? "" : words.front()) + "'", see};
-  const std::string name = flagged->substr(0, flagged->find('='));
-  std::vector<std::string> known;
-  for (const CLI::Option* each : app->get_options()) {
-    for (const std::string& text : each->get_lnames()) known.push_back("--" + text);
-    for (const std::string& text : each->get_snames()) known.push_back("-" + text);
-  }
-  const std::string hint = did_you_mean(name, known);
-  return {"'" + full_name(app) + "' has no option '" + name + "'", hint.empty() ? see : hint};
-}
-
-UsageError usage_error(const CLI::App& root, const CLI::ParseError& error) {
-  if (dynamic_cast<const CLI::ExtrasError*>(&error)) return unexpected_words(root);
-  const CLI::App* app = &root;
-  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
-  const std::string see = "see '" + full_name(app) + " --help'";
-  if (dynamic_cast<const CLI::RequiredError*>(&error) && !app->get_subcommands({}).empty())
-    return {"'" + full_name(app) + "' needs one of: " + joined(verbs_of(*app)), see};
-  return {error.what(), see};
 }
 
 }  // namespace

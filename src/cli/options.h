@@ -45,6 +45,18 @@ struct TestOptions {
   bool json = false;
 };
 
+struct PatternsOptions {
+  std::string pattern;               ///< empty: all of them
+  bool json = false;
+};
+
+/// Begins a project with a pattern.
+struct NewOptions {
+  std::string pattern;
+  std::string folder;                ///< empty: this one
+  std::vector<std::string> settings; ///< "name=value"
+};
+
 struct SchemaOptions {};
 
 struct GraphOptions {
@@ -206,7 +218,7 @@ struct VersionOptions {
   bool json = false;
 };
 
-using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, TestOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
+using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, TestOptions, PatternsOptions, NewOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
                              ServeOptions, StartVerbOptions, RequestOptions, RerunOptions, InboxOptions, WatchOptions, ResultOptions,
                              JinjaRenderOptions, JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
                              BenchStoreLimitOptions, BenchLoopOptions, BenchWaitingOptions, VersionOptions>;

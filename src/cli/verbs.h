@@ -11,6 +11,8 @@ namespace mapflow::cli {
 ExitCode execute(const RunOptions& options, Console& console);
 ExitCode execute(const ValidateOptions& options, Console& console);
 ExitCode execute(const FmtOptions& options, Console& console);
+ExitCode execute(const PatternsOptions& options, Console& console);
+ExitCode execute(const NewOptions& options, Console& console);
 ExitCode execute(const TestOptions& options, Console& console);
 ExitCode execute(const SchemaOptions& options, Console& console);
 ExitCode execute(const GraphOptions& options, Console& console);

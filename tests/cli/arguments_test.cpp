@@ -60,7 +60,8 @@ TEST_CASE("a slip of the keyboard gets a suggestion") {
 }
 
 TEST_CASE("what is missing or too much is named") {
-  CHECK(refused({"run"}).message.find("FILE") != std::string::npos);
+  CHECK(parsed<RunOptions>({"run"}).file == "workflow.yaml");
+  CHECK(refused({"start"}).message.find("FILE") != std::string::npos);
   CHECK(refused({"store"}).message.find("verify") != std::string::npos);
   CHECK(refused({"show", "a", "b"}).message == "unexpected argument 'b'");
   CHECK(refused({"run", "f", "--id"}).message.find("--id") != std::string::npos);
