@@ -1,4 +1,4 @@
-// Several nodes on one PostgreSQL, and on one Redis: they join, share the work, leave, and die.
+// Several nodes on one PostgreSQL, on one Redis, and on a cluster of them: they join, share the work, leave, and die.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 using mapflow::testing::ChildProcess;
 using mapflow::testing::shared_postgres;
 using mapflow::testing::shared_redis;
+using mapflow::testing::shared_redis_cluster;
 
 namespace {
 
@@ -46,6 +47,10 @@ struct Postgres {
 struct Redis {
   std::string url = shared_redis().url("prefix=" + fresh_name());
   void check_steps(std::string_view) const {}  // there is no asking for steps
+};
+struct Cluster {
+  std::string url = shared_redis_cluster().url("prefix=" + fresh_name());
+  void check_steps(std::string_view) const {}
 };
 
 std::unique_ptr<Engine> node(const std::string& store, const std::string& name) {
@@ -92,7 +97,7 @@ void approve_all(Engine& engine, const std::vector<std::string>& ids) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("nodes that join get their share of the partitions, and give it back within a second when they leave", Place, Postgres, Redis) {
+TEST_CASE_TEMPLATE("nodes that join get their share of the partitions, and give it back within a second when they leave", Place, Postgres, Redis, Cluster) {
   const Place place;
   const auto one = node(place.url, "one");
   wait_until([&] { return share(*one, "one") == 8; });
@@ -114,7 +119,7 @@ TEST_CASE_TEMPLATE("nodes that join get their share of the partitions, and give 
   approve_all(*one, ids);
 }
 
-TEST_CASE_TEMPLATE("a signal reaches an instance that another node runs, and its end comes back", Place, Postgres, Redis) {
+TEST_CASE_TEMPLATE("a signal reaches an instance that another node runs, and its end comes back", Place, Postgres, Redis, Cluster) {
   const Place place;
   const auto one = node(place.url, "one"), two = node(place.url, "two");
   wait_until([&] { return share(*one, "one") == 4 && share(*one, "two") == 4; });
@@ -127,7 +132,7 @@ TEST_CASE_TEMPLATE("a signal reaches an instance that another node runs, and its
   place.check_steps("16|16");
 }
 
-TEST_CASE_TEMPLATE("what a killed node ran goes on elsewhere within the lease time, with everything it had promised", Place, Postgres, Redis) {
+TEST_CASE_TEMPLATE("what a killed node ran goes on elsewhere within the lease time, with everything it had promised", Place, Postgres, Redis, Cluster) {
   const Place place;
   ChildProcess victim([&](const ChildProcess::Report& report) {
     const auto engine = node(place.url, "victim");
