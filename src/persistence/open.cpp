@@ -53,7 +53,9 @@ constexpr std::array kSchemes = {
     Scheme{"postgresql", "", open_postgres_url},  // libpq's other spelling
     Scheme{"redis", "redis://…", [](std::string_view rest) { return open_redis_url("redis", rest); }},
     Scheme{"redis+cluster", "redis+cluster://…", [](std::string_view rest) { return open_redis_url("redis+cluster", rest); }},
+    Scheme{"redis+sentinel", "redis+sentinel://…", [](std::string_view rest) { return open_redis_url("redis+sentinel", rest); }},
     Scheme{"rediss", "", [](std::string_view rest) { return open_redis_url("rediss", rest); }},  // under TLS
+    Scheme{"rediss+sentinel", "", [](std::string_view rest) { return open_redis_url("rediss+sentinel", rest); }},
     Scheme{"rediss+cluster", "", [](std::string_view rest) { return open_redis_url("rediss+cluster", rest); }},
 };
 

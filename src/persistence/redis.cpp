@@ -83,7 +83,7 @@ class RedisStore final : public Store {
 }  // namespace
 
 Result<std::unique_ptr<Store>> open_redis(const RedisOptions& options) {
-  auto access = std::make_unique<Access>(options.endpoints, options.connect, options.patience, options.cluster);
+  auto access = std::make_unique<Access>(options.access);
   const Keys keys(options.prefix);
   MAPFLOW_TRY(access->connect(keys.store()));  // at once, without patience: a wrong address should be told soon
   MAPFLOW_ASSIGN(const redis::Opened opened, redis::prepare_store(*access, keys, options.shared_partitions));

@@ -1,4 +1,4 @@
-// The store on Redis 7: one server or a cluster of them, shared by all nodes.
+// The store on Redis 7: one server, one behind sentinels, or a cluster, shared by all nodes.
 //
 //   commit() ─> writer thread ─> one function call for everything queued: check the leases, write ─> every done()
 //   acquire(), post(), list() … ─> connections of their own, on the caller's thread
@@ -13,22 +13,19 @@
 #include <string_view>
 #include <vector>
 
-#include "persistence/redis_connection.h"
+#include "persistence/redis_access.h"
 #include "persistence/store.h"
 
 namespace mapflow::persistence {
 
 struct RedisOptions {
-  redis::ConnectOptions connect;
-  std::vector<redis::Endpoint> endpoints;
-  bool cluster = false;                          ///< the endpoints are some servers of a cluster
-  std::string prefix = "mapflow";                ///< of every key
-  std::uint32_t shared_partitions = 8;           ///< for a new store; an old one keeps its count
-  Duration patience = std::chrono::seconds(10);  ///< how long a server that is away is tried again
+  redis::AccessOptions access;
+  std::string prefix = "mapflow";       ///< of every key
+  std::uint32_t shared_partitions = 8;  ///< for a new store; an old one keeps its count
 };
 
-/// Reads what follows "scheme:" in a URL, where the scheme is redis, redis+cluster, or one of them with rediss for TLS.
-/// Errors: invalid_input.
+/// Reads what follows "scheme:" in a URL, where the scheme is redis, redis+sentinel, redis+cluster, or one of them with
+/// rediss for TLS. Errors: invalid_input.
 Result<RedisOptions> parse_redis_url(std::string_view scheme, std::string_view rest);
 
 /// Opens the store, making its keys when they are missing. Errors: as persistence::open.

@@ -20,7 +20,7 @@ std::string claim_of(const Lease& lease) { return fmt::format("{} {}", lease.par
 Status Claims::claim(const std::vector<const QueuedCommit*>& items) {
   if (owners_.size() > kMaxKnown) owners_.clear();
   std::vector<Wish> wishes;
-  Access::Reads reads;  // they say the same when they are repeated
+  Access::Calls calls;  // they say the same when they are repeated
   for (const QueuedCommit* item : items)
     for (const InstanceRow& row : item->packed.commit.rows) {
       const Lease& lease = item->lease();
@@ -30,11 +30,11 @@ Status Claims::claim(const std::vector<const QueuedCommit*>& items) {
       std::string key = keys_.owners(row.id);
       Command command(Scripts::all().claim, {key});
       command.view(row.id).add(claim_of(lease));
-      reads.emplace_back(std::move(key), std::move(command));
+      calls.emplace_back(std::move(key), std::move(command));
       wishes.push_back({&row, lease});
     }
   if (wishes.empty()) return {};
-  const auto replies = access_.read_all(reads);
+  const auto replies = access_.rewrite_all(calls);
   for (std::size_t number = 0; number < wishes.size(); ++number) {
     Status settled = replies ? Status() : Status(fail(replies.error()));
     if (replies && (*replies)[number].is(Reply::Kind::text)) settled = settle(wishes[number], (*replies)[number].text);
@@ -60,7 +60,7 @@ Status Claims::settle(const Wish& wish, const std::string& found) {
       const std::string key = keys_.owners(wish.row->id);
       Command command(Scripts::all().claim, {key});
       command.view(wish.row->id).add(claim_of(wish.lease)).add(found);
-      MAPFLOW_ASSIGN(const Reply reply, access_.read(key, command));
+      MAPFLOW_ASSIGN(const Reply reply, access_.rewrite(key, command));
       if (!reply.is(Reply::Kind::text)) return {};
     }
   }

@@ -86,7 +86,8 @@ Status Connection::greet() {
     auth.view(*options_.password);
   }
   if (options_.database != 0) commands.push_back(Command{"SELECT", std::to_string(options_.database)});
-  for (const Script* script : Scripts::list()) commands.push_back(Command{"SCRIPT", "LOAD", script->lua()});
+  if (options_.scripts)
+    for (const Script* script : Scripts::list()) commands.push_back(Command{"SCRIPT", "LOAD", script->lua()});
   for (const Command& command : commands) MAPFLOW_TRY(send(command));
   std::optional<Error> refused;
   while (under_way_ > 0) {

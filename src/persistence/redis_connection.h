@@ -27,6 +27,7 @@ struct ConnectOptions {
   std::optional<std::string> password;
   std::uint32_t database = 0;
   std::optional<TlsOptions> tls;
+  bool scripts = true;  ///< the store's functions are wanted there
   Duration connect_timeout = std::chrono::seconds(10);
   Duration answer_timeout = std::chrono::seconds(30);  ///< after which a silent server counts as lost
 };

@@ -32,13 +32,15 @@ std::string_view setting(const Reply& settings, std::string_view name) {
 }
 
 /// Whether what the servers have acknowledged survives their machines. A server that does not tell counts as one that
-/// forgets. When Redis 7 reads its log back, it leaves out transactions that its default user may not make
+/// forgets, and so does one whose replica may take over without having everything. When Redis 7 reads its log back, it leaves out transactions that its default user may not make
 /// (redis/redis#14541): a configuration that says "user default off", and no more of that user, costs the data.
 bool keeps_everything(Access& access) {
   const auto every = [&](const Command& question, auto&& good) {
     const auto answers = access.ask_servers(question);
     return answers && std::ranges::all_of(*answers, good);
   };
+  const bool takeovers = access.options().kind != AccessOptions::Kind::single;
+  if (takeovers && access.options().replicas == 0) return false;
   return every(Command{"CONFIG", "GET", "append*"}, [](const Reply& log) {
            return setting(log, "appendonly") == "yes" && setting(log, "appendfsync") == "always";
          }) &&
@@ -52,7 +54,7 @@ bool keeps_everything(Access& access) {
 
 Status make_partition(Access& access, const Keys& keys, Partition partition) {
   const std::string key = keys.partition(partition);
-  MAPFLOW_TRY(access.read(key, Command(Scripts::all().make_partition, {key})));
+  MAPFLOW_TRY(access.rewrite(key, Command(Scripts::all().make_partition, {key})));
   return {};
 }
 
@@ -68,7 +70,7 @@ Result<Opened> prepare_store(Access& access, const Keys& keys, std::uint32_t sha
   const std::string store = keys.store();
   // Each field is set by the first who comes; the format last, so that it says that the others are there.
   for (const auto& [field, value] : {std::pair{"shared", std::uint64_t{shared_partitions}}, {"format", kFormat}})
-    MAPFLOW_TRY(access.read(store, Command{"HSETNX", store, field, std::to_string(value)}));
+    MAPFLOW_TRY(access.rewrite(store, Command{"HSETNX", store, field, std::to_string(value)}));
   MAPFLOW_ASSIGN(const Reply found, access.read(store, Command{"HMGET", store, "format", "shared"}));
   if (found.elements.size() != 2 || found.elements[0].to_unsigned() == 0 || found.elements[1].to_unsigned() == 0)
     return fail(code::invalid_state, fmt::format("{}: the key '{}' is of another program", access.name(), store),
@@ -78,7 +80,7 @@ Result<Opened> prepare_store(Access& access, const Keys& keys, std::uint32_t sha
                 fmt::format("{}: the store has format {}, this program knows formats up to {}", access.name(), format, kFormat),
                 "use the newer program that wrote the store, or name another beginning for keys with ?prefix=NAME");
   Opened opened{static_cast<std::uint32_t>(found.elements[1].to_unsigned()), false};
-  MAPFLOW_TRY(access.read(store, Command{"HSETNX", store, "partitions", std::to_string(opened.shared_partitions)}));
+  MAPFLOW_TRY(access.rewrite(store, Command{"HSETNX", store, "partitions", std::to_string(opened.shared_partitions)}));
   for (std::uint32_t number = 0; number < opened.shared_partitions; ++number)
     MAPFLOW_TRY(make_partition(access, keys, Partition(number)));
   opened.durable = keeps_everything(access);
@@ -108,7 +110,7 @@ Result<std::optional<Lane>> settle(Access& access, const Keys& keys, const Lease
   const std::string key = keys.partition(lease.partition);
   Command command(Scripts::all().settle, {key});
   command.add(lease.epoch.value).add(lease.node);
-  MAPFLOW_ASSIGN(const Reply reply, access.read(key, command));
+  MAPFLOW_ASSIGN(const Reply reply, access.rewrite(key, command));
   return lane_in(reply);
 }
 
@@ -130,7 +132,7 @@ Result<Lease> renew(Access& access, const Keys& keys, const Lease& lease, Durati
   const Timestamp expires = saturating_add(now, ttl);
   Command command(Scripts::all().renew, {key});
   command.add(lease.epoch.value).add(to_micros(expires));
-  MAPFLOW_ASSIGN(const Reply node, access.read(key, command));
+  MAPFLOW_ASSIGN(const Reply node, access.rewrite(key, command));
   if (node.is(Reply::Kind::text)) return Lease{lease.partition, lease.epoch, node.text, expires};
   MAPFLOW_ASSIGN(const Lane current, lane(access, keys, lease.partition));
   MAPFLOW_TRY(check_lease(current.lease, lease));
@@ -141,13 +143,13 @@ Status release(Access& access, const Keys& keys, const Lease& lease) {
   const std::string key = keys.partition(lease.partition);
   Command command(Scripts::all().release, {key});
   command.add(lease.epoch.value);
-  MAPFLOW_TRY(access.read(key, command));
+  MAPFLOW_TRY(access.rewrite(key, command));
   return {};
 }
 
 Result<std::vector<Lease>> leases(Access& access, const Keys& keys) {
   MAPFLOW_ASSIGN(const std::uint32_t count, partition_count(access, keys));
-  Access::Reads reads;
+  Access::Calls reads;
   for (std::uint32_t number = 0; number < count; ++number) {
     std::string key = keys.partition(Partition(number));
     Command command = read_fields(key);

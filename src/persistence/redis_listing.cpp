@@ -61,7 +61,7 @@ Status Listing::refill() {
   const std::size_t portion = portion_of(query_, sources_.size());
   for (;;) {
     std::vector<Source*> dry;
-    Access::Reads reads;
+    Access::Calls reads;
     for (Source& source : sources_) {
       if (!source.dry()) continue;
       const std::string key = keys_.partition(source.partition);

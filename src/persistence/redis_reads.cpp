@@ -21,7 +21,7 @@ std::unexpected<Error> damaged(const Access& access, std::string_view what, cons
 template <class MakeCommand>
 Result<std::vector<Reply>> ask_all(Access& access, const Keys& keys, const MakeCommand& make) {
   MAPFLOW_ASSIGN(const std::uint32_t count, partition_count(access, keys));
-  Access::Reads reads;
+  Access::Calls reads;
   for (std::uint32_t number = 0; number < count; ++number)
     reads.emplace_back(keys.partition(Partition(number)), make(Partition(number)));
   return access.read_all(reads);

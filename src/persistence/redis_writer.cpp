@@ -137,7 +137,9 @@ void Writer::send(Group& group) {
       continue;
     }
     call.connection = *connection;
-    if (const Status sent = call.connection->send(write_call(call.lanes, keys_, access_.cluster())); !sent) {
+    Status sent = call.connection->send(write_call(call.lanes, keys_, access_.cluster()));
+    if (sent && access_.options().replicas > 0) sent = call.connection->send(access_.wait_for_replicas());
+    if (!sent) {
       call.fate = Call::Fate::unsure;  // a part of it may have gone out
       call.why = sent.error();
     }
@@ -160,9 +162,15 @@ bool Writer::collect() {
 
 bool Writer::answered(Call& call) {
   if (call.fate != Call::Fate::sent) return true;
-  const auto answer = call.connection->receive();
-  if (!answer) return false;
-  auto outcomes = *answer ? read_outcomes(**answer, call.lanes.size()) : fail(answer->error());
+  if (!call.answer) call.answer = call.connection->receive();
+  if (!call.answer) return false;
+  if (access_.options().replicas > 0 && !call.replicas) call.replicas = call.connection->receive();
+  if (access_.options().replicas > 0 && !call.replicas) return false;
+  auto outcomes = *call.answer ? read_outcomes(**call.answer, call.lanes.size()) : fail(call.answer->error());
+  if (outcomes && call.replicas) {
+    const Status kept = *call.replicas ? access_.enough_replicas(**call.replicas) : fail(call.replicas->error());
+    if (!kept) outcomes = fail(kept.error());
+  }
   if (outcomes) {
     call.fate = Call::Fate::done;
     call.outcomes = *std::move(outcomes);
@@ -171,7 +179,7 @@ bool Writer::answered(Call& call) {
   call.why = outcomes.error();
   access_.learn(keys_.partition(call.lanes.front().lease.partition), call.connection->endpoint(), call.why);
   if (passing(call.why) || call.why.is(refusal::moved) || call.why.is(refusal::ask)) call.fate = Call::Fate::passing;
-  else call.fate = !*answer && call.connection->usable() ? Call::Fate::refused : Call::Fate::unsure;
+  else call.fate = !*call.answer && call.connection->usable() ? Call::Fate::refused : Call::Fate::unsure;
   return true;
 }
 

@@ -51,6 +51,7 @@ class Writer {
     enum class Fate : std::uint8_t { sent, done, refused, passing, unsure };
     std::vector<LaneUse> lanes;
     Connection* connection = nullptr;
+    std::optional<Result<Reply>> answer, replicas;  ///< to the call, and to the question how many have it
     Fate fate = Fate::sent;
     std::vector<LaneOutcome> outcomes;  ///< when it is done
     Error why;                          ///< when it is not

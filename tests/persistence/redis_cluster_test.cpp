@@ -1,4 +1,4 @@
-// A store on a real Redis Cluster whose servers die, and whose slots move.
+// A store on a real Redis Cluster whose servers die, and whose slots move; and on servers that a sentinel watches.
 #include <doctest/doctest.h>
 
 #include "persistence/helpers.h"
@@ -10,6 +10,7 @@ using namespace mapflow;
 using namespace mapflow::persistence;
 using namespace mapflow::persistence::testing;
 using mapflow::testing::RedisCluster;
+using mapflow::testing::RedisSentinel;
 using mapflow::testing::shared_redis;
 using mapflow::testing::shared_redis_cluster;
 
@@ -19,6 +20,14 @@ namespace {
 std::string fresh_name() {
   static int names = 0;
   return "cluster_" + std::to_string(++names);
+}
+
+void write_everywhere(Store& store, const std::string& text) {
+  for (std::uint32_t partition = 0; partition < 8; ++partition) {
+    const Lease lease = acquire(store, Partition(partition));
+    const auto position = commit(store, log_commit(lease, text));
+    REQUIRE_MESSAGE(position, position.error().to_string());
+  }
 }
 
 }  // namespace
@@ -32,10 +41,9 @@ TEST_CASE("commits that wait for a Redis Cluster share calls, and what is posted
 TEST_CASE("a partition whose slot moves to another server of the cluster is written on, whole and in order") {
   RedisCluster& cluster = shared_redis_cluster();
   const std::string name = fresh_name();
+  Outcomes outcomes;  // outlives the store
   const auto store = open_or_fail(cluster.url("prefix=" + name));
-  CHECK(store->durable());
   const Lease lease = acquire(*store, Partition(0));
-  Outcomes outcomes;
   int number = 0;
   std::vector<std::string> expected;
   const auto write_some = [&] {
@@ -62,27 +70,57 @@ TEST_CASE("a partition whose slot moves to another server of the cluster is writ
   CHECK(stranger->list({.state = "running"})->rows.size() + stranger->list({.state = "waiting"})->rows.size() == 7);
 }
 
-TEST_CASE("when a primary of the cluster dies its replica goes on") {
+TEST_CASE("when a primary of the cluster dies its replica goes on, with everything that was to be on it") {
   RedisCluster cluster;
-  const auto store = open_or_fail(cluster.url("patience=60"));
-  const auto on_every_partition = [&](const std::string& text) {
-    for (std::uint32_t partition = 0; partition < 8; ++partition) {
-      const Lease lease = acquire(*store, Partition(partition));
-      const auto position = commit(*store, log_commit(lease, text));
-      REQUIRE_MESSAGE(position, position.error().to_string());
-    }
-  };
-  on_every_partition("before");
+  const auto store = open_or_fail(cluster.url("patience=60&replicas=1"));
+  CHECK(store->durable());
+  write_everywhere(*store, "before");
   const std::size_t victim = cluster.server_of("mapflow:{p0}");
-  // What the replica has not heard of yet is lost with the primary: that is Redis, and docs/persistence.md says so.
-  cluster.server(victim).command("WAIT 1 10000");
   cluster.server(victim).kill();
-  on_every_partition("after");
   for (std::uint32_t partition = 0; partition < 8; ++partition)
-    CHECK(log_texts(*store, Partition(partition)).back() == "after");
-  cluster.server(victim).start();
+    CHECK(log_texts(*store, Partition(partition)) == std::vector<std::string>{"before"});
+  cluster.server(victim).start();  // now a replica: without one nothing counts as written
   cluster.wait_until_whole();
-  on_every_partition("again");
+  write_everywhere(*store, "after");
+  for (std::uint32_t partition = 0; partition < 8; ++partition)
+    CHECK(log_texts(*store, Partition(partition)) == std::vector<std::string>{"before", "after"});
+}
+
+TEST_CASE("when a primary dies that a sentinel watches, its replica goes on") {
+  RedisSentinel watched;
+  CHECK(open_or_fail(watched.url("replicas=1"))->durable());
+  const auto store = open_or_fail(watched.url("patience=60"));
+  CHECK_FALSE(store->durable());
+  write_everywhere(*store, "before");
+  watched.primary().command("WAIT 1 10000");
+  watched.primary().kill();
+  write_everywhere(*store, "after");
+  for (std::uint32_t partition = 0; partition < 8; ++partition)
+    CHECK(log_texts(*store, Partition(partition)) == std::vector<std::string>{"before", "after"});
+  check_refused("redis+sentinel://127.0.0.1", code::invalid_input, "/NAME");
+}
+
+TEST_CASE("Redis: what too few replicas have is not acknowledged") {
+  const auto store = open_or_fail(shared_redis().url("patience=0&prefix=" + fresh_name()));
+  const Lease lease = acquire(*store, Partition(0));
+  const auto strict = open(shared_redis().url("patience=0&replicas=1&prefix=" + fresh_name()));
+  REQUIRE(error_code(strict) == code::unavailable);
+  CHECK(strict.error().message.find("0 of 1 replicas") != std::string::npos);
+  CHECK(commit(*store, log_commit(lease, "here")));
+}
+
+TEST_CASE("Redis: a commit that its replica has not got waits until it has it") {
+  RedisSentinel watched;
+  Outcomes outcomes;  // outlives the store
+  const auto store = open_or_fail(watched.url("patience=60&replicas=1"));
+  const Lease lease = acquire(*store, Partition(0));
+  watched.replica().kill();
+  store->commit(log_commit(lease, "once"), outcomes.done(0));
+  wait_until([&] { return watched.primary().command("XLEN mapflow:{p0}:log") == "1"; });
+  watched.replica().start();
+  const auto ends = outcomes.wait(1);
+  REQUIRE_MESSAGE(ends.at(0), ends.at(0).error().to_string());
+  CHECK(log_texts(*store, Partition(0)) == std::vector<std::string>{"once"});
 }
 
 TEST_CASE("in a cluster a claim of an instance that came to nothing passes to who needs it") {

@@ -29,8 +29,9 @@ class RedisServer {
   bool running() const { return process_ != nullptr; }
   /// Starts it again after kill(), and waits until it answers.
   void start();
-  /// Runs a command, its words separated by blanks, and gives what redis-cli prints.
+  /// Runs a command and gives what redis-cli prints. As one text, its words are separated by blanks.
   std::string command(const std::string& words) const;
+  std::string command(const std::vector<std::string>& words) const;
 
  private:
   ServerFolder folder_;
@@ -55,6 +56,21 @@ class RedisCluster {
 
  private:
   std::vector<std::unique_ptr<RedisServer>> servers_;
+};
+
+/// A primary and its replica, with a sentinel that lets the replica take over when the primary is gone.
+class RedisSentinel {
+ public:
+  RedisSentinel();
+  std::string url(const std::string& options = "") const;
+  RedisServer& primary() { return primary_; }
+  RedisServer& replica() { return replica_; }
+
+ private:
+  RedisServer primary_, replica_;
+  ServerFolder folder_;
+  std::uint16_t port_;
+  std::unique_ptr<ServerProcess> process_;
 };
 
 /// The server, and the cluster, that a whole test program shares.
