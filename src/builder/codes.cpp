@@ -60,6 +60,7 @@ constexpr std::array kCodes = std::to_array<CodeEntry>({
     {mf::expression_syntax, "an expression that does not compile"},
     {mf::constant_condition, "a condition that never changes"},
     {mf::text_in_expression, "text around a template in an expression"},
+    {mf::stays_text, "an expression in `${…}` that stays text"},
     {mf::timeout_order, "timeouts that cannot fit"},
     {mf::compensation_steps, "custom compensation without steps, or steps without it"},
     {mf::compensation_unused, "a compensation that never runs"},

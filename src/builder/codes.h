@@ -62,6 +62,7 @@ inline constexpr std::string_view template_syntax = "MF0401";
 inline constexpr std::string_view expression_syntax = "MF0402";
 inline constexpr std::string_view constant_condition = "MF0403";
 inline constexpr std::string_view text_in_expression = "MF0404";
+inline constexpr std::string_view stays_text = "MF0405";
 // What cannot work or does nothing.
 inline constexpr std::string_view timeout_order = "MF0501";
 inline constexpr std::string_view compensation_steps = "MF0502";

@@ -96,6 +96,21 @@ std::string expand_shorthand(std::string_view text, TextMode mode) {
   return out;
 }
 
+std::vector<Unexpanded> unexpanded(std::string_view text) {
+  std::vector<Unexpanded> found;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view rest = text.substr(i);
+    if (rest.starts_with("{{") || rest.starts_with("{%")) {
+      const std::size_t end = rest.find(rest[1] == '{' ? "}}" : "%}");
+      if (end == std::string_view::npos) break;
+      i += end + 1;
+    } else if (rest.starts_with("${") && dotted_name(rest).empty()) {
+      if (const std::size_t end = rest.find('}'); end != std::string_view::npos) found.push_back({i, rest.substr(2, end - 2)});
+    }
+  }
+  return found;
+}
+
 std::string escape_shorthand(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {

@@ -6,8 +6,10 @@
 // "${HOME:-x}" is text. Inside `{{ }}` and `{% %}` nothing is replaced.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "value/value.h"
 
@@ -19,6 +21,14 @@ enum class TextMode : std::uint8_t { as_template, as_expression };
 bool has_shorthand(std::string_view text);
 
 std::string expand_shorthand(std::string_view text, TextMode mode);
+/// A `${…}` in a text that no expanding touches, because what stands in it is no dotted name.
+struct Unexpanded {
+  std::size_t at = 0;        ///< where it begins
+  std::string_view inside;
+};
+/// Those outside of `{{ }}` and `{% %}`, in a text whose shorthands are expanded already.
+std::vector<Unexpanded> unexpanded(std::string_view text);
+
 /// The text that expands to `text`: the inverse for texts that are canonical already.
 std::string escape_shorthand(std::string_view text);
 

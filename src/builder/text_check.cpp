@@ -8,6 +8,7 @@
 #include "builder/codes.h"
 #include "builder/reading.h"
 #include "builder/shape.h"
+#include "builder/shorthand.h"
 #include "jinja/workflow.h"
 
 namespace mapflow::builder {
@@ -149,6 +150,7 @@ void TextCheck::field(std::uint32_t index, const FieldSpec& spec, const Value& v
 void TextCheck::value(Text& text, const Value& value) {
   if (value.is_text()) {
     if (jinja::has_template(value.as_text())) template_text(text, value.as_text());
+    if (has_shorthand(value.as_text())) odd_shorthands(text, value.as_text());
     return;
   }
   const std::size_t length = text.path.size();
@@ -165,6 +167,19 @@ void TextCheck::value(Text& text, const Value& value) {
       this->value(text, each);
       text.path.resize(length);
     }
+  }
+}
+
+/// What a shell knows, as ${HOME:-x}, is no expression, and nothing is said about it.
+void TextCheck::odd_shorthands(const Text& text, std::string_view source) {
+  for (const Unexpanded& each : unexpanded(source)) {
+    if (!templates_.compile_expression(each.inside)) continue;
+    const std::string_view before = source.substr(0, each.at);
+    const std::size_t line_begin = before.rfind('\n') + 1;  // of the first line: npos + 1 is 0
+    const auto column = std::ranges::count_if(before.substr(line_begin), [](char c) { return (c & 0xC0) != 0x80; });
+    const Location inside{"", static_cast<std::uint32_t>(std::ranges::count(before, '\n') + 1), static_cast<std::uint32_t>(column + 1)};
+    report(Severity::warning, mf::stays_text, place(text, inside), fmt::format("'${{{}}}' stays text: ${{…}} is for names alone", each.inside),
+           fmt::format("write {{{{ {} }}}}", each.inside));
   }
 }
 

@@ -38,6 +38,7 @@ class TextCheck {
   void field(std::uint32_t index, const FieldSpec& spec, const Value& value);
   void value(Text& text, const Value& value);
   void template_text(const Text& text, std::string_view source);
+  void odd_shorthands(const Text& text, std::string_view source);
   void expression(const Text& text, const Value& value);
   void check(const Text& text, const jinja::Template& compiled);
   void reference(const Text& text, const jinja::Reference& reference);
