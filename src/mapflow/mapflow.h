@@ -21,6 +21,7 @@
 #include "engine/agent.h"
 #include "engine/engine.h"
 #include "engine/handler.h"
+#include "fluent/patterns.h"
 #include "fluent/workflow.h"
 #include "kernel/history.h"
 #include "kernel/step_kind.h"
