@@ -132,6 +132,31 @@ TEST_CASE("a store in Redis lies in the database that the URL names") {
   CHECK(server.command("-n 3 XLEN mapflow:{p0}:log") == "1");
 }
 
+TEST_CASE("a store in Redis under TLS is read and written, and only a server that is trusted") {
+  const mapflow::testing::ServerFolder folder;
+  const std::string key = folder.file("key.pem"), certificate = folder.file("certificate.pem");
+  mapflow::testing::run_program({mapflow::testing::find_program("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                                 "-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate},
+                                folder);
+  const std::uint16_t port = mapflow::testing::free_port();
+  const RedisServer server({"tls-port " + std::to_string(port), "tls-cert-file " + certificate, "tls-key-file " + key,
+                            "tls-ca-cert-file " + certificate, "tls-auth-clients yes"});
+  const auto url = [&](const std::string& options) { return "rediss" + server.url_through(port, options).substr(5); };
+  const std::string trusting = "cafile=" + certificate, known = "&certfile=" + certificate + "&keyfile=" + key;
+  const auto store = open_or_fail(url(trusting + known));
+  const Lease lease = acquire(*store, Partition(0));
+  const std::string large(6 << 20, 'x');  // more than goes out, or comes, at once
+  for (const std::string& text : {std::string("small"), large}) REQUIRE(commit(*store, log_commit(lease, text)));
+  CHECK(log_texts(*store, Partition(0)) == std::vector<std::string>{"small", large});
+  check_refused(url(known.substr(1)), code::unavailable, "not trusted");
+  check_refused(url(trusting), code::unavailable, "the connection broke");  // the server does not know us
+  check_refused(url("cafile=/nowhere"), code::unavailable, "/nowhere");
+  std::string named = url(trusting + known);
+  named.replace(named.find("127.0.0.1"), 9, "localhost");
+  check_refused(named, code::unavailable, "not trusted");  // the certificate is another host's
+  check_refused(server.url_through(port), code::unavailable, "the connection broke");
+}
+
 TEST_CASE("a Redis server that cannot be reached, or does not let us in, is unavailable and says so without the password") {
   const std::uint16_t nobody = mapflow::testing::free_port();
   check_refused("redis://me:s3cret@127.0.0.1:" + std::to_string(nobody), code::unavailable, "refused");
