@@ -172,7 +172,7 @@ std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& inp
   else
     arm_untouched(instance, input);
   if (!commit.records.empty() || !commit.effects.empty()) instance.last_batch = batch_number_;
-  for (kernel::Effect& effect : commit.effects) batch_.effects.push_back({instance.ref, std::move(effect)});
+  for (kernel::Effect& effect : commit.effects) batch_.effects.emplace_back(instance.ref, std::move(effect));
   for (kernel::Event& event : commit.events) batch_.events.push_back({instance.id, std::move(event)});
   if (commit.more) inputs_.push_back({instance.ref, kernel::Continue{}});
   if (child || !fund_waiters_.empty()) charge_parent(instance, used, reserved);

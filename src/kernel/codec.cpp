@@ -20,21 +20,35 @@ concept Fielded = requires(T& thing, int& archive) { thing.template fields<int>(
 std::uint64_t zigzag(std::int64_t n) { return (static_cast<std::uint64_t>(n) << 1) ^ static_cast<std::uint64_t>(n >> 63); }
 std::int64_t unzigzag(std::uint64_t n) { return static_cast<std::int64_t>(n >> 1) ^ -static_cast<std::int64_t>(n & 1); }
 
+constexpr std::size_t kLongestNumber = 10;  // 64 bits, seven in each byte
+
+/// Gives how many bytes it took.
+std::size_t put_number(char* at, std::uint64_t number) {
+  std::size_t size = 0;
+  for (; number >= 0x80; number >>= 7) at[size++] = static_cast<char>(number | 0x80);
+  at[size++] = static_cast<char>(number);
+  return size;
+}
+
+/// Numbers below 128 take one byte, so most of what is written is a byte or two: they are gathered before they go out.
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer() { flush(); }
 
   template <class T>
   void operator()(const char*, const T& field) { put(field); }
 
-  void put(bool flag) { out_ += static_cast<char>(flag); }
-  void put(std::uint32_t number) { encode_number(out_, number); }
-  void put(std::uint64_t number) { encode_number(out_, number); }
-  void put(std::int64_t number) { encode_number(out_, zigzag(number)); }
+  void put(bool flag) { byte(static_cast<char>(flag)); }
+  void put(std::uint32_t value) { number(value); }
+  void put(std::uint64_t value) { number(value); }
+  void put(std::int64_t value) { number(zigzag(value)); }
   void put(Timestamp at) { put(to_micros(at)); }
-  void put(const std::string& text) { encode_text(out_, text); }
+  void put(const std::string& value) { text(value); }
   template <class E> requires std::is_enum_v<E>
-  void put(E value) { out_ += static_cast<char>(value); }
+  void put(E value) { byte(static_cast<char>(value)); }
   template <class Tag, class Number>
   void put(StrongId<Tag, Number> id) { put(id.value); }
   template <class T>
@@ -63,27 +77,27 @@ class Writer {
   }
 
   void put(const Value& value) {
-    out_ += static_cast<char>(value.type());
+    byte(static_cast<char>(value.type()));
     switch (value.type()) {
       case ValueType::null: break;
       case ValueType::boolean: put(value.as_bool()); break;
       case ValueType::integer: put(value.as_integer()); break;
       case ValueType::number: {
         const auto bits = std::bit_cast<std::uint64_t>(value.as_double());
-        char bytes[sizeof bits];
-        std::memcpy(bytes, &bits, sizeof bits);
-        out_.append(bytes, sizeof bits);
+        char raw[sizeof bits];
+        std::memcpy(raw, &bits, sizeof bits);
+        bytes({raw, sizeof raw});
         break;
       }
-      case ValueType::text: encode_text(out_, value.as_text()); break;
+      case ValueType::text: text(value.as_text()); break;
       case ValueType::array:
-        encode_number(out_, value.size());
+        number(value.size());
         for (const Value& item : value.as_array()) put(item);
         break;
       case ValueType::object:
-        encode_number(out_, value.size());
+        number(value.size());
         for (const auto& [key, member] : value.as_object()) {
-          encode_text(out_, key);
+          text(key);
           put(member);
         }
         break;
@@ -93,11 +107,40 @@ class Writer {
  private:
   template <class Container>
   void put_all(const Container& items) {
-    encode_number(out_, items.size());
+    number(items.size());
     for (const auto& item : items) put(item);
   }
 
+  void byte(char one) {
+    if (size_ == sizeof gathered_) flush();
+    gathered_[size_++] = one;
+  }
+  void number(std::uint64_t number) {
+    if (sizeof gathered_ - size_ < kLongestNumber) flush();
+    size_ += put_number(gathered_ + size_, number);
+  }
+  void text(std::string_view text) {
+    number(text.size());
+    bytes(text);
+  }
+  void bytes(std::string_view bytes) {
+    if (bytes.empty()) return;
+    if (sizeof gathered_ - size_ < bytes.size()) flush();
+    if (bytes.size() > sizeof gathered_) {
+      out_ += bytes;
+    } else {
+      std::memcpy(gathered_ + size_, bytes.data(), bytes.size());
+      size_ += bytes.size();
+    }
+  }
+  void flush() {
+    out_.append(gathered_, size_);
+    size_ = 0;
+  }
+
   std::string& out_;
+  std::size_t size_ = 0;
+  char gathered_[256];
 };
 
 /// Reads what Writer wrote. The first thing that does not read sets the error; from then on nothing is read.
@@ -275,11 +318,8 @@ void get_body(Reader& reader, std::size_t kind, RecordBody& body, std::index_seq
 }  // namespace
 
 void encode_number(std::string& out, std::uint64_t number) {
-  char bytes[10];  // 64 bits, seven to a byte
-  std::size_t size = 0;
-  for (; number >= 0x80; number >>= 7) bytes[size++] = static_cast<char>(number | 0x80);
-  bytes[size++] = static_cast<char>(number);
-  out.append(bytes, size);
+  char bytes[kLongestNumber];
+  out.append(bytes, put_number(bytes, number));
 }
 
 void encode_text(std::string& out, std::string_view text) {

@@ -1,6 +1,4 @@
 // A step's way from started to settled, and the frames that start one step after the other.
-#include <fmt/format.h>
-
 #include <cmath>
 
 #include "base/ensure.h"
@@ -156,7 +154,13 @@ void Machine::attend_working(const Run& run) {
 namespace {
 
 std::string envelope_id(const State& state, const Run& run) {
-  return fmt::format("{}/{}.{}.{}", state.id, run.id.value, run.attempt, run.delivery);
+  std::string id;
+  id.reserve(state.id.size() + 24);
+  id += state.id;
+  append_numbered(id, '/', run.id.value);
+  append_numbered(id, '.', run.attempt);
+  append_numbered(id, '.', run.delivery);
+  return id;
 }
 
 }  // namespace
@@ -171,7 +175,7 @@ void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> 
   const Step& step = *node(run).step;
   if (run.calls_child()) return start_child(run);
 
-  PlaceCall call;
+  PlaceCall& call = std::get<PlaceCall>(commit_.effects.emplace_back(std::in_place_type<PlaceCall>));
   call.run = id;
   call.attempt = run.attempt;
   call.target.kind = run.request_text( "kind") == "handler" ? Target::Kind::handler : Target::Kind::agent;
@@ -193,7 +197,6 @@ void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> 
   if (const Value* headers = run.input.find("headers")) envelope.headers = *headers;
   envelope.priority = parse_priority(run.request_text( "priority")).value_or(Priority::medium);
   envelope.deadline = std::min(run.deadline, run.total_deadline);
-  commit_.effects.push_back(std::move(call));
 }
 
 /// After a crash nobody knows what became of the calls in flight: they are made again, under the same key.

@@ -403,6 +403,7 @@ class Applier {
 
   void list(Settled settled, FrameId frame) {
     if (state_.settled.size() >= State::kSettledKept && state_.results_scope(frame) != kNoFrame) return;
+    if (state_.settled.empty()) state_.settled.reserve(8);  // growing from one entry on moves them again and again
     state_.settled.push_back(std::move(settled));
   }
 

@@ -242,7 +242,7 @@ struct State {
   std::string path_in(const Program& program, FrameId frame, NodeIndex node) const;
   /// "<instance id>/<step path>#<execution>": the same for every attempt and delivery of the run's call.
   std::string idempotency_key(const Program& program, const Run& run) const;
-  std::string idempotency_key(std::string_view path, const Run& run) const;
+  std::string idempotency_key(std::string_view path, const Run& run) const;  ///< `path`: the run's
   /// The frame that keeps the results of the steps in `frame`; kNoFrame when the instance itself does.
   FrameId results_scope(FrameId frame) const;
 };
@@ -250,6 +250,9 @@ struct State {
 /// Takes a fact in. The record must be one that `decide` made for this state (or that was, when it was first applied):
 /// anything else is a bug, or corruption that the log's checksums should have caught.
 void apply(const Program& program, State& state, const Record& record);
+
+/// Appends a mark and a number: names of calls are made with every step, so they are made in one piece.
+void append_numbered(std::string& text, char mark, std::uint32_t number);
 
 /// Rebuilds what is derived, after the other members were read back from a snapshot.
 void restore_derived(State& state);

@@ -1,7 +1,7 @@
 // What can be told from a state: who runs where, under which path, and when it wants to wake.
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <charconv>
+#include <iterator>
 
 #include "kernel/state.h"
 
@@ -68,7 +68,18 @@ std::string State::idempotency_key(const Program& program, const Run& run) const
 }
 
 std::string State::idempotency_key(std::string_view path, const Run& run) const {
-  return fmt::format("{}/{}#{}", id, path, run.execution);
+  std::string key;
+  key.reserve(id.size() + path.size() + 8);
+  key += id;
+  key += '/';
+  key += path;
+  append_numbered(key, '#', run.execution);
+  return key;
+}
+
+void append_numbered(std::string& text, char mark, std::uint32_t number) {
+  char digits[11] = {mark};
+  text.append(digits, std::to_chars(digits + 1, std::end(digits), number).ptr);
 }
 
 std::string State::path_in(const Program& program, FrameId frame_id, NodeIndex node) const {

@@ -239,8 +239,17 @@ std::size_t Value::memory_bytes() const {
 // --- Object -------------------------------------------------------------------------------------------------------
 
 namespace {
+
 constexpr std::size_t kAbsent = static_cast<std::size_t>(-1);
+
+/// Keys of one object are often of one length and begin alike ("step_1", "step_2"): the last byte tells most of them apart.
+bool same_key(const Text& one, std::string_view other) {
+  const std::string_view text = one.view();
+  if (text.size() != other.size()) return false;
+  return text.empty() || (text.back() == other.back() && std::memcmp(text.data(), other.data(), text.size()) == 0);
 }
+
+}  // namespace
 
 Object::Object(std::initializer_list<Member> members) {
   members_.reserve(members.size());
@@ -250,7 +259,7 @@ Object::Object(std::initializer_list<Member> members) {
 std::size_t Object::position(std::string_view key) const {
   if (index_.empty()) {
     for (std::size_t i = 0; i < members_.size(); ++i)
-      if (members_[i].key.view() == key) return i;
+      if (same_key(members_[i].key, key)) return i;
     return kAbsent;
   }
   const std::size_t mask = index_.size() - 1;
