@@ -228,7 +228,6 @@ Result<Endpoint> Access::ask_sentinel(const Endpoint& sentinel) {
   return Endpoint{reply.elements[0].text, static_cast<std::uint16_t>(reply.elements[1].to_number())};
 }
 
-/// An error as the contract knows it.
 Error Access::plain(Error error) const {
   if (!redirected(error)) return error;
   error.code = code::unavailable;

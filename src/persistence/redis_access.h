@@ -59,6 +59,9 @@ class Access {
   const std::string& name() const { return options_.connect.name; }
   Duration patience() const { return options_.patience; }
 
+  /// An error as the contract knows it.
+  Error plain(Error error) const;
+
   /// The command behind a write whose answer says how many replicas have it.
   Command wait_for_replicas() const;
   /// Errors: unavailable when too few have it.
@@ -81,7 +84,6 @@ class Access {
   Status look_around();
   Result<SlotTable> ask_cluster(const Endpoint& server);
   Result<Endpoint> ask_sentinel(const Endpoint& sentinel);
-  Error plain(Error error) const;
 
   const AccessOptions options_;
   std::mutex mutex_;

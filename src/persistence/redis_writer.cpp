@@ -137,11 +137,11 @@ void Writer::send(Group& group) {
       continue;
     }
     call.connection = *connection;
-    Status sent = call.connection->send(write_call(call.lanes, keys_, access_.cluster()));
-    if (sent && access_.options().replicas > 0) sent = call.connection->send(access_.wait_for_replicas());
-    if (!sent) {
-      call.fate = Call::Fate::unsure;  // a part of it may have gone out
+    if (const Status sent = call.connection->send(write_call(call.lanes, keys_, access_.cluster())); !sent) {
+      call.fate = Call::Fate::unsure;  // a part of what went before may have gone out
       call.why = sent.error();
+    } else if (access_.options().replicas > 0) {
+      (void)call.connection->send(access_.wait_for_replicas());  // when the connection breaks the call has no answer either
     }
   }
 }
@@ -164,11 +164,15 @@ bool Writer::answered(Call& call) {
   if (call.fate != Call::Fate::sent) return true;
   if (!call.answer) call.answer = call.connection->receive();
   if (!call.answer) return false;
-  if (access_.options().replicas > 0 && !call.replicas) call.replicas = call.connection->receive();
-  if (access_.options().replicas > 0 && !call.replicas) return false;
+  const bool waits = access_.options().replicas > 0;
+  if (waits && !call.replicas) {
+    call.replicas = call.connection->receive();
+    if (!call.replicas && call.connection->under_way() > 0) return false;
+  }
   auto outcomes = *call.answer ? read_outcomes(**call.answer, call.lanes.size()) : fail(call.answer->error());
-  if (outcomes && call.replicas) {
-    const Status kept = *call.replicas ? access_.enough_replicas(**call.replicas) : fail(call.replicas->error());
+  if (outcomes && waits) {
+    const Status kept = call.replicas && *call.replicas ? access_.enough_replicas(**call.replicas)
+                                                        : fail(code::unavailable, access_.name() + ": the connection broke");
     if (!kept) outcomes = fail(kept.error());
   }
   if (outcomes) {
@@ -180,6 +184,7 @@ bool Writer::answered(Call& call) {
   access_.learn(keys_.partition(call.lanes.front().lease.partition), call.connection->endpoint(), call.why);
   if (passing(call.why) || call.why.is(refusal::moved) || call.why.is(refusal::ask)) call.fate = Call::Fate::passing;
   else call.fate = !*call.answer && call.connection->usable() ? Call::Fate::refused : Call::Fate::unsure;
+  call.why = access_.plain(std::move(call.why));
   return true;
 }
 

@@ -11,6 +11,7 @@ using namespace mapflow::persistence;
 using namespace mapflow::persistence::testing;
 using mapflow::testing::RedisCluster;
 using mapflow::testing::RedisSentinel;
+using mapflow::testing::RedisServer;
 using mapflow::testing::shared_redis;
 using mapflow::testing::shared_redis_cluster;
 
@@ -98,6 +99,21 @@ TEST_CASE("when a primary dies that a sentinel watches, its replica goes on") {
   for (std::uint32_t partition = 0; partition < 8; ++partition)
     CHECK(log_texts(*store, Partition(partition)) == std::vector<std::string>{"before", "after"});
   check_refused("redis+sentinel://127.0.0.1", code::invalid_input, "/NAME");
+}
+
+TEST_CASE("nothing acknowledged is lost when a replica takes over in the middle of commits that wait for it") {
+  RedisSentinel watched;
+  const auto store = open_or_fail(watched.url("patience=60&replicas=1"));
+  RestlessOwner owner(*store);
+  owner.wait_for_more(100);
+  watched.take_over();
+  owner.wait_for_more(60);
+  for (RedisServer* server : {&watched.primary(), &watched.replica()}) {
+    server->kill();
+    server->start();
+    owner.wait_for_more(60);
+  }
+  owner.check_kept();
 }
 
 TEST_CASE("Redis: what too few replicas have is not acknowledged") {

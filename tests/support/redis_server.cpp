@@ -166,14 +166,22 @@ RedisSentinel::RedisSentinel()
   process_ = std::make_unique<ServerProcess>(
       std::vector<std::string>{find_program("redis-server", "redis-server"), settings, "--sentinel"}, folder_.path(), log);
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  const std::string answer = folder_.file("answer");
-  for (bool knows = false; !knows;) {
-    std::filesystem::remove(answer);
-    knows = run_cli(port_, {"SENTINEL", "REPLICAS", "main"}, folder_, answer) == 0 &&
-            read_text(answer).find(std::to_string(replica_.port())) != std::string::npos &&
-            replica_.command("INFO replication").find("master_link_status:up") != std::string::npos;
+  while (!sentinel_says({"SENTINEL", "REPLICAS", "main"}, std::to_string(replica_.port())) ||
+         replica_.command("INFO replication").find("master_link_status:up") == std::string::npos)
     REQUIRE_MESSAGE(std::chrono::steady_clock::now() < deadline, "the sentinel does not find the replica:\n", read_text(log));
-  }
+}
+
+bool RedisSentinel::sentinel_says(const std::vector<std::string>& to, const std::string& what) {
+  const std::string answer = folder_.file("answer");
+  std::filesystem::remove(answer);
+  return run_cli(port_, to, folder_, answer) == 0 && read_text(answer).find(what) != std::string::npos;
+}
+
+void RedisSentinel::take_over() {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!sentinel_says({"SENTINEL", "FAILOVER", "main"}, "OK")) REQUIRE(std::chrono::steady_clock::now() < deadline);
+  while (!sentinel_says({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", "main"}, std::to_string(replica_.port())))
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
 }
 
 std::string RedisSentinel::url(const std::string& options) const {

@@ -65,8 +65,11 @@ class RedisSentinel {
   std::string url(const std::string& options = "") const;
   RedisServer& primary() { return primary_; }
   RedisServer& replica() { return replica_; }
+  /// Lets the replica become the primary and the other way round, and waits until the sentinel names it.
+  void take_over();
 
  private:
+  bool sentinel_says(const std::vector<std::string>& to, const std::string& what);
   RedisServer primary_, replica_;
   ServerFolder folder_;
   std::uint16_t port_;
