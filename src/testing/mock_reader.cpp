@@ -38,8 +38,7 @@ MockAnswer read_answer(TestReading& from, Node node) {
     if (key == "delay") answer.delay = from.reading.duration(member, key).value_or(Duration(0));
     if (key == "error") {
       answer.how = MockAnswer::How::error;
-      answer.content = kernel::ValueTemplate::compile(read_error(from, member), from.environment, [](const std::string&) { return Location(); })
-                           .value_or(kernel::ValueTemplate());
+      answer.content = from.value(read_error(from, member), member.mark());
     }
     if ((key == "silent" || key == "pending") && from.reading.boolean(member, key).value_or(true))
       answer.how = key == "silent" ? MockAnswer::How::silent : MockAnswer::How::pending;

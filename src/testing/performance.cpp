@@ -133,8 +133,8 @@ class Performance {
 
   // --- wishes -----------------------------------------------------------------------------------------------------------
 
-  /// Asks until an answer comes, whatever is killed or fails meanwhile. `took_effect`: whether an earlier try, whose answer
-  /// was lost, did; nullopt: as `refused` says. Nullopt when there is no time left.
+  /// Asks until an answer comes, whatever is killed or fails meanwhile. `took_effect`: whether an earlier try did whose answer
+  /// was lost; where it is empty, a second try that is refused says that the first one did. Nullopt when there is no time left.
   std::optional<Status> tell(const std::function<engine::Demand()>& demand, const std::function<bool()>& took_effect) {
     bool asked_before = false;
     while (true) {
@@ -194,9 +194,7 @@ class Performance {
   }
 
   static std::string name_of(const Action& action) {
-    static constexpr std::array<std::string_view, 12> kNames{"signal", "answer", "pause",  "resume", "cancel",     "terminate",
-                                                             "retry",  "skip",   "update", "rewind", "checkpoint", "kill"};
-    const std::string verb(kNames[static_cast<std::size_t>(action.verb)]);
+    const std::string verb(Action::kVerbs[static_cast<std::size_t>(action.verb)]);
     return action.name.empty() ? verb : verb + " " + action.name;
   }
 

@@ -18,7 +18,8 @@ struct TestReading {
   /// Reports an unknown key of `map`; false for anything but a map (reported).
   bool expect_keys(builder::Node map, std::string_view what, std::span<const std::string_view> known);
   std::optional<jinja::Template> expression(builder::Node node, std::string_view what);
-  kernel::ValueTemplate value(builder::Node node);
+  kernel::ValueTemplate value(builder::Node node) { return value(node.to_value(), node.mark()); }
+  kernel::ValueTemplate value(const Value& value, builder::Mark at);
 };
 
 /// A mock: one rule, or a list of them.

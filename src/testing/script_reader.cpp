@@ -15,8 +15,7 @@ namespace {
 
 using Verb = Action::Verb;
 
-constexpr std::array<std::string_view, 12> kVerbs{"signal", "answer", "pause",  "resume", "cancel",     "terminate",
-                                                  "retry",  "skip",   "update", "rewind", "checkpoint", "kill"};
+constexpr auto& kVerbs = Action::kVerbs;
 
 /// Which keys go with which verb, beside `at` and `after`.
 std::vector<std::string_view> keys_of(Verb verb) {

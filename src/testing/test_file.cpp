@@ -137,9 +137,9 @@ std::optional<jinja::Template> TestReading::expression(Node node, std::string_vi
   return std::nullopt;
 }
 
-kernel::ValueTemplate TestReading::value(Node node) {
-  const Location place = reading.at(node.mark());
-  auto compiled = kernel::ValueTemplate::compile(node.to_value(), environment, [&](const std::string&) { return place; });
+kernel::ValueTemplate TestReading::value(const Value& value, builder::Mark at) {
+  const Location place = reading.at(at);
+  auto compiled = kernel::ValueTemplate::compile(value, environment, [&](const std::string&) { return place; });
   if (compiled) return *std::move(compiled);
   reading.error(mf::template_syntax, {compiled.error().where.line, compiled.error().where.column}, compiled.error().message, compiled.error().hint);
   return {};

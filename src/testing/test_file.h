@@ -11,6 +11,7 @@
 //       expect: { state: completed, calls: [inventory.reserve] }
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -32,6 +33,9 @@ namespace mapflow::testing {
 /// Something that people or the world do to the instance while it runs.
 struct Action {
   enum class Verb : std::uint8_t { signal, answer, pause, resume, cancel, terminate, retry, skip, update, rewind, checkpoint, kill };
+  /// As they are written, in the order of Verb.
+  static constexpr std::array<std::string_view, 12> kVerbs{"signal", "answer", "pause",  "resume", "cancel",     "terminate",
+                                                           "retry",  "skip",   "update", "rewind", "checkpoint", "kill"};
   Verb verb = Verb::signal;
   std::string name;             ///< of the signal, the step, the checkpoint; a reason
   std::string before;           ///< rewind: the step to go back to before

@@ -2,10 +2,9 @@
 """docs/pattern_library.md: its commands print what the page says, and it lists every pattern as it is."""
 
 import json
-import tempfile
 import unittest
 
-from console import blocks, run, sessions, without_times
+from console import check_page, run
 from examples import ROOT
 
 PAGE = ROOT / "docs" / "pattern_library.md"
@@ -17,14 +16,7 @@ class PatternLibrary(unittest.TestCase):
         cls.page = PAGE.read_text(encoding="utf-8")
 
     def test_the_commands_print_what_the_page_says(self):
-        with tempfile.TemporaryDirectory() as folder:
-            for language, _, text in blocks(self.page):
-                for command, printed in sessions(text) if language == "console" else ():
-                    with self.subTest(command=command):
-                        done = run(command, folder)
-                        self.assertEqual(done.returncode, 0, done.stderr)
-                        if printed != "*\n":
-                            self.assertEqual(without_times(done.stdout), without_times(printed), done.stderr)
+        self.assertGreater(check_page(self, self.page), 3)
 
     def test_every_pattern_has_its_line(self):
         for pattern in json.loads(run("mapflow patterns --json", ".").stdout):

@@ -2,11 +2,9 @@
 """docs/testing.md: its files and commands do what the page says."""
 
 import re
-import tempfile
 import unittest
-from pathlib import Path
 
-from console import blocks, run, sessions, without_times
+from console import check_page
 from examples import ROOT
 
 PAGE = ROOT / "docs" / "testing.md"
@@ -19,17 +17,7 @@ class Testing(unittest.TestCase):
         cls.page = PAGE.read_text(encoding="utf-8")
 
     def test_the_examples_do_what_the_page_says(self):
-        commands = 0
-        with tempfile.TemporaryDirectory() as folder:
-            for language, name, text in blocks(self.page):
-                if name:
-                    (Path(folder) / name).write_text(text, encoding="utf-8")
-                for command, printed in sessions(text) if language == "console" else ():
-                    with self.subTest(command=command):
-                        done = run(command, folder)
-                        self.assertEqual(without_times(done.stdout), without_times(printed), done.stderr)
-                        commands += 1
-        self.assertGreater(commands, 2)
+        self.assertGreater(check_page(self, self.page), 2)
 
     def test_every_key_has_its_place_on_the_page(self):
         for source in sorted(SOURCES.glob("*reader.cpp")) + [SOURCES / "test_file.cpp"]:

@@ -71,6 +71,7 @@ tests:
              "a.test.yaml:5:6: error: a mock does several things at once (say one of reply, error, silent, pending; several answers one after the other are a `sequence`) [MF0205]\n"
              "a.test.yaml:6:23: error: unexpected end of print statement [MF0401]\n"
              "a.test.yaml:7:19: error: unexpected end of the expression, expected an expression [MF0402]\n");
+  CHECK(problems("{ agents: { a: { error: { code: no, message: \"{{ 1 + }}\" } } }, tests: [ { name: x } ] }").find("MF0401") != std::string::npos);
   CHECK(problems("") == "a.test.yaml:1:1: error: there is no test in this file [MF0111]\n");
   CHECK(problems("tests: {}") == "a.test.yaml:1:8: error: 'tests' must be a list of tests [MF0202]\n");
   CHECK(problems("[]") == "a.test.yaml:1:1: error: 'a file of tests' must be an object, not a list [MF0202]\n");
