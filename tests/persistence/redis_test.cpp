@@ -85,6 +85,19 @@ TEST_CASE("a Redis server without memory refuses commits, and loses nothing of w
   CHECK(log_texts(*store, Partition(0)) == std::vector<std::string>{"before", "after"});
 }
 
+TEST_CASE("what reaches Redis after its sender was given up, or behind a gap, is refused") {
+  for (const char* field : {"sender", "written"}) {
+    INFO(field);
+    const std::string name = fresh_name();
+    const auto store = open_or_fail(shared_redis().url("prefix=" + name));
+    const Lease lease = acquire(*store, Partition(0));
+    REQUIRE(commit(*store, log_commit(lease, "before")));
+    shared_redis().command("HINCRBY " + name + ":{p0} " + field + " 1");
+    CHECK(error_code(commit(*store, log_commit(lease, "late"))) == code::fenced);
+    CHECK(log_texts(*store, Partition(0)) == std::vector<std::string>{"before"});
+  }
+}
+
 TEST_CASE("functions that the Redis server has forgotten are given to it again") {
   RedisServer server;
   const auto store = open_or_fail(server.url());
