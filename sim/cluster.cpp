@@ -295,7 +295,7 @@ void Cluster::judge_store() {
     if (lease.expires > world_.now()) watcher_->problem(fmt::format("partition {} is still leased to '{}'", lease.partition.value, lease.node));
     const auto inbox = memory_->inbox(lease.partition, {}, 10);
     if (!inbox->empty()) watcher_->problem(fmt::format("partition {}: commands are left in the inbox", lease.partition.value));
-    const auto read = engine::read_partition(*memory_, programs, lease.partition);
+    const auto read = engine::read_partition(*memory_, programs, lease.partition, {});
     if (!read) watcher_->problem(fmt::format("partition {} does not read back: {}", lease.partition.value, read.error().to_string()));
     else if (!read->instances.empty() || !read->unreadable.empty())
       watcher_->problem(fmt::format("partition {} still holds unfinished instances", lease.partition.value));

@@ -20,11 +20,6 @@ struct Waiting {
   kernel::OpenCall call;
 };
 
-void collect(const InboxOptions& options, const kernel::Program& program, const kernel::State& state, std::vector<Waiting>& waiting) {
-  if (!options.workflow.empty() && state.workflow != options.workflow) return;
-  for (kernel::OpenCall& call : kernel::open_calls(program, state)) waiting.push_back({state.id, state.workflow, std::move(call)});
-}
-
 /// Looks at every unfinished instance, a partition at a time.
 Result<std::vector<Waiting>> find_waiting(engine::Clerk& clerk, const InboxOptions& options) {
   std::set<persistence::Partition> partitions;
@@ -32,19 +27,14 @@ Result<std::vector<Waiting>> find_waiting(engine::Clerk& clerk, const InboxOptio
   MAPFLOW_ASSIGN(const auto leases, clerk.store().leases());
   for (const persistence::Lease& lease : leases) partitions.insert(lease.partition);
   std::vector<Waiting> waiting;
+  const auto look = [&waiting](const kernel::Program& program, const kernel::State& state) {
+    for (kernel::OpenCall& call : kernel::open_calls(program, state)) waiting.push_back({state.id, state.workflow, std::move(call)});
+  };
   for (const persistence::Partition partition : partitions) {
-    MAPFLOW_ASSIGN(const auto found, engine::read_partition(clerk.store(), clerk.programs(), partition));
-    for (const engine::RecoveredInstance& each : found.instances) {
-      if (each.state) {
-        collect(options, *each.program, *each.state, waiting);
-        continue;
-      }
-      MAPFLOW_ASSIGN(const persistence::InstanceRow row, clerk.store().instance(each.id));
-      MAPFLOW_ASSIGN(const engine::Snapshot snapshot, engine::decode_snapshot(row.snapshot));
-      collect(options, *each.program, snapshot.state, waiting);
-    }
-    for (const auto& [id, error] : found.unreadable)  // perhaps only because its owner wrote meanwhile
-      if (const auto stored = clerk.read(id)) collect(options, *stored->program, stored->state, waiting);
+    MAPFLOW_ASSIGN(const auto missed, engine::visit_unfinished(clerk.store(), clerk.programs(), partition, options.workflow, look));
+    for (const std::string& id : missed)
+      if (const auto stored = clerk.read(id); stored && (options.workflow.empty() || stored->state.workflow == options.workflow))
+        look(*stored->program, stored->state);
   }
   std::ranges::sort(waiting, {}, [](const Waiting& each) { return std::pair(each.call.since, each.call.token); });
   if (waiting.size() > options.limit) waiting.resize(options.limit);

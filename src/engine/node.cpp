@@ -181,9 +181,10 @@ void Node::rerun(const std::string& id, std::string new_id, std::function<void(R
 
 Status Node::attach(const std::string& id) {
   MAPFLOW_TRY(begin());
-  MAPFLOW_ASSIGN(const StoredInstance stored, read_stored_instance(*store_, *programs_, id, false));
-  if (is_terminal(stored.state.state)) return {};
   const auto row = store_->instance(id);
+  if (row && row->finished) return {};
+  if (!row && !row.error().is(code::not_found)) return fail(row.error());
+  if (!row) MAPFLOW_TRY(read_stored_instance(*store_, *programs_, id, false));  // only just started: the log alone knows it
   const persistence::Partition partition = row ? row->partition : home(id);
   if (!options_.private_partition && partition.value < store_->shared_partitions()) return {};  // shared out anyway
   std::promise<Status> taken;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -11,7 +13,9 @@
 
 #include "engine/batch.h"
 #include "engine/replay.h"
+#include "engine/residence.h"
 #include "kernel/codec.h"
+#include "kernel/machine.h"
 
 namespace mapflow::engine {
 namespace {
@@ -37,19 +41,32 @@ struct Gathered {
   std::optional<InstanceRow> row;
 };
 
-/// The log comes first: it is bounded, and says which rows must be looked into. The others stay asleep.
+/// What its row says of an instance.
+RecoveredInstance listed(const InstanceRow& row) {
+  RecoveredInstance instance;
+  instance.id = row.id;
+  instance.has_row = true;
+  instance.listed = parse_workflow_state(row.state).value_or(WorkflowState::pending);
+  if (row.snapshot.empty()) return instance;
+  instance.covered_seq = row.seq;
+  instance.snapshot_bytes = row.snapshot.size();
+  return instance;
+}
+
+/// Takes an instance that only its row is about. False: it is to be rebuilt.
+using TakeRow = std::function<Result<bool>(const InstanceRow& row)>;
+
+/// The log comes first: it is bounded, and says which rows are not all there is of their instances.
 class PartitionReader {
  public:
   PartitionReader(persistence::Store& store, ProgramCache& programs, Partition partition)
       : store_(store), programs_(programs), partition_(partition) {}
 
-  Result<RecoveredPartition> read() {
+  /// Gives what was rebuilt. What `take` gave errors for is unreadable.
+  Result<RecoveredPartition> read(const TakeRow& take) {
     MAPFLOW_TRY(read_log());
-    MAPFLOW_TRY(read_rows());
+    MAPFLOW_TRY(read_rows(take));
     for (auto& [id, gathered] : by_id_) MAPFLOW_TRY(settle(id, gathered));
-    std::ranges::stable_sort(result_.instances, {}, [](const RecoveredInstance& instance) {
-      return instance.records.empty() ? UINT64_MAX : instance.uncovered_since;
-    });
     return std::move(result_);
   }
 
@@ -76,58 +93,43 @@ class PartitionReader {
     }
   }
 
-  Status read_rows() {
+  Status read_rows(const TakeRow& take) {
     std::string after;
     while (true) {
       MAPFLOW_ASSIGN(std::vector<InstanceRow> rows, store_.unfinished(partition_, after, kRowsAtATime));
       const bool last = rows.size() < kRowsAtATime;
       if (!rows.empty()) after = rows.back().id;
-      for (InstanceRow& row : rows) MAPFLOW_TRY(take_row(std::move(row)));
+      for (InstanceRow& row : rows) MAPFLOW_TRY(take_row(std::move(row), take));
       if (last) return {};
     }
   }
 
-  /// Children and those that take turns are always in memory (see Tenure::could_sleep). Errors: only those that concern
-  /// the whole partition.
-  Status take_row(InstanceRow row) {
-    if (by_id_.contains(row.id) || row.snapshot.empty() || !row.parent.empty()) {
-      by_id_[row.id].row = std::move(row);
-      return {};
+  /// Errors: only those that concern the whole partition.
+  Status take_row(InstanceRow row, const TakeRow& take) {
+    if (!row.snapshot.empty() && !by_id_.contains(row.id)) {
+      auto taken = take(row);
+      if (!taken) return give_up(row.id, UINT64_MAX, std::move(taken).error());
+      if (*taken) return {};
     }
-    auto program = programs_.find(row.definition);
-    if (!program) return give_up(row.id, UINT64_MAX, std::move(program).error());
-    if ((*program)->definition().concurrency) {
-      by_id_[row.id].row = std::move(row);
-      return {};
-    }
-    RecoveredInstance instance = listed(row);
-    instance.program = *std::move(program);
-    result_.instances.push_back(std::move(instance));
+    by_id_[row.id].row = std::move(row);
     return {};
-  }
-
-  static RecoveredInstance listed(const InstanceRow& row) {
-    RecoveredInstance instance;
-    instance.id = row.id;
-    instance.has_row = true;
-    instance.listed = parse_workflow_state(row.state).value_or(WorkflowState::pending);
-    if (row.snapshot.empty()) return instance;
-    instance.covered_seq = row.seq;
-    instance.snapshot_bytes = row.snapshot.size();
-    return instance;
   }
 
   /// Errors: only those that concern the whole partition.
   Status settle(const std::string& id, Gathered& gathered) {
+    auto rebuilt = rebuild(id, gathered);
+    if (rebuilt) {
+      // Its end came with its row, so its last records may still be in the log, but it is done with.
+      const bool over = !gathered.row && is_terminal(rebuilt->state->state);
+      if (!over) result_.instances.push_back(*std::move(rebuilt));
+      return {};
+    }
     if (!gathered.row) {
       const auto row = store_.instance(id);
-      if (row && row->finished) return {};  // its last records are still in the log, but it is done with
+      if (row && row->finished) return {};  // as above, when the log does not go back to its beginning
       if (!row && !row.error().is(code::not_found)) return fail(row.error());
     }
-    auto rebuilt = rebuild(id, gathered);
-    if (!rebuilt) return give_up(id, gathered.pieces.empty() ? UINT64_MAX : gathered.pieces.front().offset, std::move(rebuilt).error());
-    result_.instances.push_back(*std::move(rebuilt));
-    return {};
+    return give_up(id, gathered.pieces.empty() ? UINT64_MAX : gathered.pieces.front().offset, std::move(rebuilt).error());
   }
 
   /// Errors: only those that concern the whole partition.
@@ -146,10 +148,9 @@ class PartitionReader {
     if (gathered.row) {
       definition = gathered.row->definition;
       if (!gathered.row->snapshot.empty()) {
-        MAPFLOW_ASSIGN(Snapshot snapshot, decode_snapshot(gathered.row->snapshot));
+        MAPFLOW_ASSIGN(Snapshot snapshot, read_snapshot(*gathered.row));
         *instance.state = std::move(snapshot.state);
         instance.chunks = std::move(snapshot.chunks);
-        if (instance.state->seq != instance.covered_seq) return fail(code::corrupt, "its row and its snapshot disagree");
       }
     }
     MAPFLOW_ASSIGN(const std::uint64_t last_seq, add_records(instance, gathered.pieces));
@@ -185,10 +186,62 @@ class PartitionReader {
   RecoveredPartition result_;
 };
 
+/// Whether nothing is to be done for an instance that was read back, before its timer is due.
+bool is_still(const kernel::Program& program, kernel::State state) {
+  const kernel::Commit commit = kernel::decide(program, state, kernel::Recover{}, Timestamp{});
+  return commit.records.empty() && commit.effects.empty() && !commit.more;
+}
+
 }  // namespace
 
-Result<RecoveredPartition> read_partition(persistence::Store& store, ProgramCache& programs, Partition partition) {
-  return PartitionReader(store, programs, partition).read();
+Result<RecoveredPartition> read_partition(persistence::Store& store, ProgramCache& programs, Partition partition,
+                                          const RecoveryOptions& options) {
+  std::vector<RecoveredInstance> asleep;
+  std::size_t taken = 0;
+  // Children and those that take turns do not sleep (see Tenure::could_sleep).
+  const TakeRow leave_asleep = [&](const InstanceRow& row) -> Result<bool> {
+    if (!row.parent.empty()) return false;
+    MAPFLOW_ASSIGN(ProgramPtr program, programs.find(row.definition));
+    if (program->definition().concurrency) return false;
+    RecoveredInstance instance = listed(row);
+    if (options.calls) {
+      MAPFLOW_ASSIGN(Snapshot snapshot, read_snapshot(row));
+      instance.wake_at = snapshot.state.wake_at();
+      instance.still = is_still(*program, std::move(snapshot.state));
+      const std::size_t bytes = footprint_of(row.snapshot.size());
+      if (!instance.still && taken + bytes <= options.memory_bytes) {
+        taken += bytes;
+        return false;
+      }
+    }
+    instance.program = std::move(program);
+    asleep.push_back(std::move(instance));
+    return true;
+  };
+  MAPFLOW_ASSIGN(RecoveredPartition found, PartitionReader(store, programs, partition).read(leave_asleep));
+  std::ranges::move(asleep, std::back_inserter(found.instances));
+  std::ranges::stable_sort(found.instances, {}, [](const RecoveredInstance& instance) {
+    return instance.records.empty() ? UINT64_MAX : instance.uncovered_since;
+  });
+  return found;
+}
+
+Result<std::vector<std::string>> visit_unfinished(persistence::Store& store, ProgramCache& programs, Partition partition,
+                                                  std::string_view workflow, const StateVisitor& visit) {
+  const auto wanted = [workflow](const std::string& name) { return workflow.empty() || name == workflow; };
+  const TakeRow show = [&](const InstanceRow& row) -> Result<bool> {
+    if (!wanted(row.workflow)) return true;
+    MAPFLOW_ASSIGN(const ProgramPtr program, programs.find(row.definition));
+    MAPFLOW_ASSIGN(const Snapshot snapshot, read_snapshot(row));
+    visit(*program, snapshot.state);
+    return true;
+  };
+  MAPFLOW_ASSIGN(const RecoveredPartition found, PartitionReader(store, programs, partition).read(show));
+  for (const RecoveredInstance& instance : found.instances)
+    if (wanted(instance.state->workflow)) visit(*instance.program, *instance.state);
+  std::vector<std::string> unreadable;
+  for (const auto& [id, error] : found.unreadable) unreadable.push_back(id);
+  return unreadable;
 }
 
 }  // namespace mapflow::engine

@@ -7,6 +7,13 @@
 
 namespace mapflow::engine {
 
+/// What an instance takes in memory, estimated from what it takes encoded: values unfold to about so much more, with keys,
+/// counters and slack of the allocator.
+constexpr std::size_t footprint_of(std::size_t encoded_bytes) {
+  constexpr std::size_t kUnfolded = 4;
+  return sizeof(Instance) + sizeof(kernel::State) + 512 + kUnfolded * encoded_bytes;
+}
+
 /// Thread safety: the shard's.
 class Residence {
  public:

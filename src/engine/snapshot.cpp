@@ -1,5 +1,7 @@
 #include "engine/snapshot.h"
 
+#include <fmt/format.h>
+
 #include "engine/block.h"
 #include "kernel/codec.h"
 
@@ -43,6 +45,14 @@ Result<Snapshot> decode_snapshot(std::string_view bytes) {
     snapshot.chunks.push_back(info);
   }
   MAPFLOW_ASSIGN(snapshot.state, kernel::decode_state(inside));
+  return snapshot;
+}
+
+Result<Snapshot> read_snapshot(const persistence::InstanceRow& row) {
+  MAPFLOW_ASSIGN(Snapshot snapshot, decode_snapshot(row.snapshot));
+  if (snapshot.state.seq != row.seq || snapshot.state.id != row.id)
+    return fail(code::corrupt, fmt::format("its snapshot is record {} of '{}', not record {}", snapshot.state.seq,
+                                           snapshot.state.id, row.seq));
   return snapshot;
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "kernel/state.h"
+#include "persistence/store.h"
 
 namespace mapflow::engine {
 
@@ -31,6 +32,8 @@ struct Snapshot {
 std::string encode_snapshot(const kernel::State& state, const std::vector<ChunkInfo>& chunks);
 /// Errors: corrupt; invalid_state when a newer version wrote it.
 Result<Snapshot> decode_snapshot(std::string_view bytes);
+/// The snapshot in a row. Errors: also corrupt when the two disagree.
+Result<Snapshot> read_snapshot(const persistence::InstanceRow& row);
 
 /// The parts of a history chunk; they point into its bytes.
 struct ChunkView {

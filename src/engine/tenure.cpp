@@ -28,7 +28,10 @@ Tenure::Tenure(ShardParts& parts, persistence::Lease lease, std::uint64_t number
 }
 
 Result<std::unique_ptr<Tenure>> Tenure::begin(ShardParts& parts, persistence::Lease lease, std::uint64_t number) {
-  MAPFLOW_ASSIGN(RecoveredPartition recovered, read_partition(*parts.store, *parts.programs, lease.partition));
+  const ShardOptions& options = parts.options;
+  const std::size_t room = options.instance_bytes - std::min(parts.resident_bytes, options.instance_bytes);
+  MAPFLOW_ASSIGN(RecoveredPartition recovered,
+                 read_partition(*parts.store, *parts.programs, lease.partition, {.calls = options.calls, .memory_bytes = room}));
   std::unique_ptr<Tenure> tenure(new Tenure(parts, std::move(lease), number));
   MAPFLOW_TRY(tenure->take_up(std::move(recovered)));
   return tenure;
@@ -56,8 +59,11 @@ Status Tenure::take_up(RecoveredPartition recovered) {
     if (!instance.records.empty()) uncovered_.add(instance, found.uncovered_since);
     by_id_.emplace(instance.id, instance.ref);
     definitions_.insert(instance.program->hash());
-    if (parts_.options.calls) inputs_.push_back({instance.ref, kernel::Recover{}});
-    if (!instance.state) continue;
+    if (parts_.options.calls && !found.still) inputs_.push_back({instance.ref, kernel::Recover{}});
+    if (!instance.state) {
+      parts_.timers.set(instance, found.wake_at);
+      continue;
+    }
     weigh(instance);
     if (!instance.has_row || instance.listed != instance.state->state) want_row(instance, false);
     enroll_child(instance);

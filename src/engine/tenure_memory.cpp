@@ -16,9 +16,6 @@ namespace mapflow::engine {
 namespace {
 
 constexpr Duration kTryAgain = std::chrono::seconds(1);
-/// Values take about this much more in memory than encoded: keys, counters and slack of the allocator.
-constexpr std::size_t kUnfolded = 4;
-constexpr std::size_t kBareInstance = sizeof(Instance) + sizeof(kernel::State) + 512;
 
 bool rests_in_store(const Instance& instance) {
   return instance.has_row && instance.row == Instance::Row::none && instance.records.empty() &&
@@ -34,16 +31,15 @@ bool Tenure::could_sleep(const Instance& instance) const {
 }
 
 void Tenure::weigh(Instance& instance) {
-  residence_.weigh(instance, kBareInstance + kUnfolded * (instance.snapshot_bytes + instance.records.size()));
+  residence_.weigh(instance, footprint_of(instance.snapshot_bytes + instance.records.size()));
 }
 
 Status Tenure::wake(Instance& instance) {
   if (instance.state) return {};
   MAPFLOW_ASSIGN(const persistence::InstanceRow row, parts_.store->instance(instance.id));
-  MAPFLOW_ASSIGN(Snapshot snapshot, decode_snapshot(row.snapshot));
-  if (snapshot.state.seq != instance.covered_seq || snapshot.state.id != instance.id)
-    return fail(code::corrupt, fmt::format("its snapshot is record {} of '{}', not record {}", snapshot.state.seq,
-                                           snapshot.state.id, instance.covered_seq));
+  MAPFLOW_ASSIGN(Snapshot snapshot, read_snapshot(row));
+  if (row.seq != instance.covered_seq)
+    return fail(code::corrupt, fmt::format("its snapshot is record {}, not record {}", row.seq, instance.covered_seq));
   instance.state = std::make_unique<kernel::State>(std::move(snapshot.state));
   instance.chunks = std::move(snapshot.chunks);
   weigh(instance);

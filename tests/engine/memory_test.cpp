@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "engine/recovery.h"
 #include "engine/world.h"
 
 using namespace mapflow;
@@ -161,6 +162,67 @@ TEST_CASE("sleeping instances survive a crash, with their signals and timers") {
   world.time.advance(2s);
   CHECK(world.agents->seen.size() == 1);
   CHECK(world.until_state("t", WorkflowState::completed, 2h));
+}
+
+TEST_CASE("who takes over arms the timers of sleeping instances, and reads none of them one by one") {
+  SmallWorld world;
+  for (const char* id : {"s1", "s2"}) world.start(id, "waits");
+  for (const char* id : {"t1", "t2"}) world.start(id, "sleeps");
+  world.time.advance(10s);
+  world.crash();
+  world.reads = 0;
+  world.node();
+  world.time.advance(59min);
+  CHECK(world.reads == 0);
+  CHECK(world.until_state("t1", WorkflowState::completed, 2min));
+  CHECK(world.until_state("t2", WorkflowState::completed, 2min));
+}
+
+TEST_CASE("who takes over does not ask the store for each instance that ended lately") {
+  World world;
+  int reads = 0;
+  world.faults = [&reads](const StoreOperation& operation) {
+    if (operation.call == StoreCall::instance) ++reads;
+    return StoreDecision{};
+  };
+  world.agents->script = [](const Envelope&) { return Result<Value>(Value(1)); };
+  world.add(definition(kAsks));
+  world.add(definition(kWaits));
+  world.node();
+  world.start("w", "waits");  // holds the log back
+  for (int number = 0; number < 50; ++number) world.start("i" + std::to_string(number), "asks");
+  world.time.advance(10s);
+  CHECK(world.state("i49") == WorkflowState::completed);
+  world.crash();
+  reads = 0;
+  world.node();
+  world.time.advance(10s);
+  CHECK(reads == 0);
+  CHECK(world.agents->seen.size() == 50);
+  CHECK(world.state("w") == WorkflowState::running);
+}
+
+TEST_CASE("who looks at all unfinished instances sees those that sleep, and those whose records the log has") {
+  SmallWorld world;
+  for (const char* id : {"a", "b"}) world.start(id, "waits");
+  world.start("t", "sleeps");
+  world.time.advance(10s);
+  world.crash();
+  world.options.instance_bytes = 64u << 20;
+  world.node();
+  world.start("c", "waits");  // stays in memory, and gets no snapshot
+  world.time.advance(2s);
+  const auto seen = [&world](std::string_view workflow) {
+    std::vector<std::string> ids;
+    for (std::uint32_t partition = 0; partition < world.store->shared_partitions(); ++partition)
+      CHECK(engine::visit_unfinished(*world.store, *world.programs, persistence::Partition(partition), workflow,
+                                     [&ids](const kernel::Program&, const kernel::State& state) { ids.push_back(state.id); })
+                ->empty());
+    std::ranges::sort(ids);
+    return ids;
+  };
+  CHECK(seen("") == std::vector<std::string>{"a", "b", "c", "t"});
+  CHECK(seen("waits") == std::vector<std::string>{"a", "b", "c"});
 }
 
 TEST_CASE("an instance whose call is open when the node crashes makes it again, also when it slept") {
