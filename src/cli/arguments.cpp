@@ -37,6 +37,7 @@ struct Target {
   BenchStoreLimitOptions limit;
   BenchLoopOptions loop;
   BenchWaitingOptions waiting;
+  BenchRecoveryOptions recovery;
   VersionOptions version;
   std::string mode = "normal";
   std::string data_file;  // of the `jinja` verbs
@@ -385,6 +386,14 @@ void add_bench(CLI::App& app, Target& to) {
   option(waiting, "--store", to.waiting.store, "URL", "the store (memory:)");
   json_flag(waiting, to.waiting.json);
   waiting.callback([&to] { to.chosen = to.waiting; });
+
+  CLI::App& recovery = *bench.add_subcommand("recovery", "takes over the unfinished workflows of a process that was killed");
+  option(recovery, "--instances", to.recovery.instances, "workflows")->check(CLI::Range(1u, 100'000'000u));
+  option(recovery, "--timer-seconds", to.recovery.timer_seconds, "from the first start to the first timer")
+      ->check(CLI::Range(1u, 86'400u));
+  option(recovery, "--store", to.recovery.store, "URL", "a durable store")->required();
+  json_flag(recovery, to.recovery.json);
+  recovery.callback([&to] { to.chosen = to.recovery; });
 }
 
 void add_version(CLI::App& app, Target& to) {

@@ -4,6 +4,7 @@
 
 #include "cli/bare_store.h"
 #include "cli/bench_memory.h"
+#include "cli/bench_recovery.h"
 #include "cli/bench_sequential.h"
 #include "cli/recording_store.h"
 #include "cli/verbs.h"
@@ -108,6 +109,10 @@ ExitCode execute(const BenchWaitingOptions& options, Console& console) {
   auto store = persistence::open(options.store);
   if (!store) return refuse(console, store.error(), options.json);
   return print_document(console, run_waiting(options, *std::move(store)), options.json);
+}
+
+ExitCode execute(const BenchRecoveryOptions& options, Console& console) {
+  return print_document(console, run_recovery(options), options.json);
 }
 
 ExitCode execute(const BenchStoreLimitOptions& options, Console& console) {

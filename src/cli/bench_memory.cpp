@@ -2,15 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <atomic>
 #include <chrono>
-#include <functional>
-#include <mutex>
 #include <optional>
-#include <semaphore>
-#include <thread>
 #include <vector>
 
+#include "cli/crowd.h"
 #include "cli/process_usage.h"
 #include "engine/engine.h"
 
@@ -22,8 +18,6 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr const char* kLoop = "bench_loop";
 constexpr const char* kWaiting = "bench_waiting";
-constexpr std::ptrdiff_t kStartsAtOnce = 1000;
-constexpr std::uint32_t kSignallers = 64;  // threads: each waits for its signal to be durable
 
 double seconds_since(SteadyClock::time_point begin) {
   return std::chrono::duration<double>(SteadyClock::now() - begin).count();
@@ -62,57 +56,20 @@ Definition waiting_definition() {
 
 std::string waiting_id(std::uint32_t number) { return fmt::format("w-{}", number); }
 
-/// The first of what may fail on many threads.
-class FirstFailure {
- public:
-  void note(Error error) {
-    const std::lock_guard lock(mutex_);
-    if (!first_) first_ = std::move(error);
-  }
-  Status status() {
-    const std::lock_guard lock(mutex_);
-    return first_ ? Status(fail(*first_)) : Status();
-  }
-
- private:
-  std::mutex mutex_;
-  std::optional<Error> first_;
-};
-
 using Runs = std::vector<std::optional<Run>>;  ///< by number
 
 /// Returns when all are started, durably.
 Result<Runs> start_all(Engine& engine, std::uint32_t instances) {
   Runs runs(instances);
-  FirstFailure failure;
-  std::counting_semaphore<> room(kStartsAtOnce);
-  for (std::uint32_t number = 0; number < instances; ++number) {
-    room.acquire();
-    StartOptions options;
-    options.id = waiting_id(number);
-    engine.start_async(kWaiting, std::move(options), [&, number](Result<Run> run) {
-      if (run) runs[number] = *std::move(run);
-      else failure.note(std::move(run).error());
-      room.release();
-    });
-  }
-  for (std::ptrdiff_t all = 0; all < kStartsAtOnce; ++all) room.acquire();
-  MAPFLOW_TRY(failure.status());
+  MAPFLOW_TRY(start_crowd(
+      engine, instances,
+      [](std::uint32_t number) {
+        StartOptions options;
+        options.id = waiting_id(number);
+        return CrowdMember{kWaiting, std::move(options)};
+      },
+      [&runs](std::uint32_t number, Run run) { runs[number] = std::move(run); }));
   return runs;
-}
-
-/// `visit(number)` for each, on several threads.
-Status for_each(std::uint32_t instances, const std::function<Status(std::uint32_t)>& visit) {
-  FirstFailure failure;
-  std::atomic<std::uint32_t> next{0};
-  std::vector<std::jthread> threads;
-  for (std::uint32_t thread = 0; thread < kSignallers; ++thread)
-    threads.emplace_back([&] {
-      for (std::uint32_t number = next++; number < instances; number = next++)
-        if (Status visited = visit(number); !visited) return failure.note(std::move(visited).error());
-    });
-  threads.clear();
-  return failure.status();
 }
 
 /// Signals one instance and waits for its end: it must have been given this very signal.
@@ -164,7 +121,7 @@ Result<Value> run_waiting(const BenchWaitingOptions& load, std::shared_ptr<persi
   MAPFLOW_ASSIGN(const Runs runs, start_all(engine, load.instances));
   const double started = seconds_since(begin);
   const double waiting_rss = peak_rss_mib();
-  MAPFLOW_TRY(for_each(load.instances, [&](std::uint32_t number) { return signal_and_check(*runs[number], number); }));
+  MAPFLOW_TRY(for_each_of(load.instances, [&](std::uint32_t number) { return signal_and_check(*runs[number], number); }));
   return object({{"scenario", "waiting"},
                  {"store", name},
                  {"instances", load.instances},

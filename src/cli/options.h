@@ -214,6 +214,13 @@ struct BenchWaitingOptions {
   bool json = false;
 };
 
+struct BenchRecoveryOptions {
+  std::uint32_t instances = 100'000;
+  std::uint32_t timer_seconds = 60;  ///< from the first start to the first timer
+  std::string store;
+  bool json = false;
+};
+
 struct VersionOptions {
   bool json = false;
 };
@@ -221,6 +228,6 @@ struct VersionOptions {
 using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, TestOptions, PatternsOptions, NewOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
                              ServeOptions, StartVerbOptions, RequestOptions, RerunOptions, InboxOptions, WatchOptions, ResultOptions,
                              JinjaRenderOptions, JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
-                             BenchStoreLimitOptions, BenchLoopOptions, BenchWaitingOptions, VersionOptions>;
+                             BenchStoreLimitOptions, BenchLoopOptions, BenchWaitingOptions, BenchRecoveryOptions, VersionOptions>;
 
 }  // namespace mapflow::cli

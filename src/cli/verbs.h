@@ -34,6 +34,7 @@ ExitCode execute(const BenchSequentialOptions& options, Console& console);
 ExitCode execute(const BenchStoreLimitOptions& options, Console& console);
 ExitCode execute(const BenchLoopOptions& options, Console& console);
 ExitCode execute(const BenchWaitingOptions& options, Console& console);
+ExitCode execute(const BenchRecoveryOptions& options, Console& console);
 ExitCode execute(const VersionOptions& options, Console& console);
 
 }  // namespace mapflow::cli
