@@ -81,6 +81,7 @@ class FaultyStore final : public Store {
   bool durable() const override { return inner_->durable(); }
   bool shows_details() const override { return inner_->shows_details(); }
   std::uint64_t commit_transactions() const override { return inner_->commit_transactions(); }
+  std::vector<TierReport> tiers() override { return inner_->tiers(); }
   std::uint32_t shared_partitions() const override { return inner_->shared_partitions(); }
 
   Result<Partition> create_private_partition() override {
@@ -97,6 +98,9 @@ class FaultyStore final : public Store {
   }
   Result<std::vector<Lease>> leases() override {
     return run(StoreCall::leases, {}, [&] { return inner_->leases(); });
+  }
+  Result<std::size_t> erase(const std::vector<InstanceRow>& rows) override {
+    return run(StoreCall::erase, {}, [&] { return inner_->erase(rows); });
   }
   Result<std::vector<LogEntry>> read_log(Partition partition, LogPosition from, std::size_t max_bytes) override {
     return run(StoreCall::read_log, partition, [&] { return inner_->read_log(partition, from, max_bytes); });
@@ -116,6 +120,9 @@ class FaultyStore final : public Store {
   }
   Result<DefinitionRow> definition(std::string_view hash) override {
     return run(StoreCall::definition, {}, [&] { return inner_->definition(hash); });
+  }
+  Result<std::vector<DefinitionRow>> definitions(std::string_view after_hash, std::size_t limit) override {
+    return run(StoreCall::definitions, {}, [&] { return inner_->definitions(after_hash, limit); });
   }
   Result<InboxPosition> post(Partition partition, std::string command) override {
     return run(StoreCall::post, partition, [&] { return inner_->post(partition, std::move(command)); });

@@ -13,8 +13,8 @@
 namespace mapflow::persistence {
 
 enum class StoreCall : std::uint8_t {
-  create_private_partition, acquire, renew, release, leases, commit,
-  read_log, instance, unfinished, list, history, definition, post, inbox
+  create_private_partition, acquire, renew, release, leases, commit, erase,
+  read_log, instance, unfinished, list, history, definition, definitions, post, inbox
 };
 
 /// A call that is about to be made.

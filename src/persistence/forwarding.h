@@ -21,6 +21,7 @@ class ForwardingStore : public Store {
   bool durable() const override { return inner_->durable(); }
   bool shows_details() const override { return inner_->shows_details(); }
   std::uint64_t commit_transactions() const override { return inner_->commit_transactions(); }
+  std::vector<TierReport> tiers() override { return inner_->tiers(); }
   std::uint32_t shared_partitions() const override { return inner_->shared_partitions(); }
   Result<Partition> create_private_partition() override { return inner_->create_private_partition(); }
   Result<Lease> acquire(Partition partition, std::string_view node, Duration ttl, Timestamp now) override {
@@ -32,6 +33,7 @@ class ForwardingStore : public Store {
   Status release(const Lease& lease) override { return inner_->release(lease); }
   Result<std::vector<Lease>> leases() override { return inner_->leases(); }
   void commit(Commit commit, CommitDone done) override { inner_->commit(std::move(commit), std::move(done)); }
+  Result<std::size_t> erase(const std::vector<InstanceRow>& rows) override { return inner_->erase(rows); }
   Result<std::vector<LogEntry>> read_log(Partition partition, LogPosition from, std::size_t max_bytes) override {
     return inner_->read_log(partition, from, max_bytes);
   }
@@ -42,6 +44,9 @@ class ForwardingStore : public Store {
   Result<InstancePage> list(const ListQuery& query) override { return inner_->list(query); }
   Result<std::vector<HistoryChunk>> history(std::string_view id) override { return inner_->history(id); }
   Result<DefinitionRow> definition(std::string_view hash) override { return inner_->definition(hash); }
+  Result<std::vector<DefinitionRow>> definitions(std::string_view after_hash, std::size_t limit) override {
+    return inner_->definitions(after_hash, limit);
+  }
   Result<InboxPosition> post(Partition partition, std::string command) override {
     return inner_->post(partition, std::move(command));
   }

@@ -38,6 +38,10 @@ Error row_of_another_partition(const InstanceRow& row, Partition owner) {
   return Error(code::conflict, fmt::format("instance '{}' belongs to partition {}", row.id, owner.value));
 }
 
+bool may_erase(const InstanceRow& stored, const InstanceRow& known) {
+  return stored.finished && stored.partition == known.partition && stored.seq == known.seq && stored.updated == known.updated;
+}
+
 std::optional<Error> BrokenLeases::refusal(const Lease& lease) const {
   if (failures_.empty()) return std::nullopt;
   const auto found = failures_.find(lease.partition);

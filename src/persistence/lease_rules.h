@@ -29,6 +29,8 @@ Error no_such_partition(Partition partition);
 
 /// Errors: conflict when the row says another partition than the lease it is written under.
 Status check_row(const InstanceRow& row, const Lease& lease);
+/// Whether the stored row is finished and still the one that a caller of Store::erase knows.
+bool may_erase(const InstanceRow& stored, const InstanceRow& known);
 Error row_of_another_partition(const InstanceRow& row, Partition owner);
 
 /// The leases under which a commit failed: whatever was to follow it must not take effect.

@@ -95,6 +95,20 @@ class MemoryStore final : public Store {
 
   void commit(Commit commit, CommitDone done) override { done(apply(commit)); }
 
+  Result<std::size_t> erase(const std::vector<InstanceRow>& rows) override {
+    const std::lock_guard lock(mutex_);
+    std::size_t erased = 0;
+    for (const InstanceRow& row : rows) {
+      const auto found = rows_.find(row.id);
+      if (found == rows_.end() || !may_erase(found->second, row)) continue;
+      by_age_.erase(Age{found->second.created, found->first});
+      history_.erase(row.id);
+      rows_.erase(found);
+      ++erased;
+    }
+    return erased;
+  }
+
   Result<std::vector<LogEntry>> read_log(Partition partition, LogPosition from, std::size_t max_bytes) override {
     const std::lock_guard lock(mutex_);
     const PartitionState* const state = find(partition);
@@ -159,6 +173,14 @@ class MemoryStore final : public Store {
     const auto found = definitions_.find(std::string(hash));
     if (found == definitions_.end()) return fail(code::not_found, fmt::format("no definition with hash '{}'", hash));
     return found->second;
+  }
+
+  Result<std::vector<DefinitionRow>> definitions(std::string_view after_hash, std::size_t limit) override {
+    const std::lock_guard lock(mutex_);
+    std::vector<DefinitionRow> page;
+    for (auto at = definitions_.upper_bound(std::string(after_hash)); at != definitions_.end() && page.size() < limit; ++at)
+      page.push_back(at->second);
+    return page;
   }
 
   Result<InboxPosition> post(Partition partition, std::string command) override {
@@ -249,7 +271,7 @@ class MemoryStore final : public Store {
   std::map<std::string, InstanceRow, std::less<>> rows_;
   std::set<Age> by_age_;  ///< ids are those of rows_
   std::unordered_map<std::string, std::map<std::uint64_t, HistoryChunk>> history_;
-  std::unordered_map<std::string, DefinitionRow> definitions_;
+  std::map<std::string, DefinitionRow> definitions_;
   BrokenLeases broken_;
 };
 

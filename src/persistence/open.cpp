@@ -1,12 +1,16 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <string>
 
 #include "persistence/memory.h"
+#include "persistence/open.h"
 #include "persistence/postgres.h"
 #include "persistence/redis.h"
 #include "persistence/sqlite.h"
 #include "persistence/store.h"
+#include "persistence/tiered.h"
 
 namespace mapflow::persistence {
 namespace {
@@ -19,14 +23,19 @@ Result<std::unique_ptr<Store>> open_memory_url(std::string_view rest) {
   return make_memory_store();
 }
 
-Result<std::unique_ptr<Store>> open_sqlite_url(std::string_view rest) {
+Result<std::string> sqlite_path(std::string_view rest) {
   if (rest.starts_with("//") && !rest.starts_with("///"))
     return fail(code::invalid_input, fmt::format("store 'sqlite:{}': there is no host to name", rest),
                 fmt::format("write 'sqlite:{}'", rest.substr(2)));
   while (rest.starts_with("//")) rest.remove_prefix(1);
   if (rest.empty() || rest.find('\0') != rest.npos)
     return fail(code::invalid_input, "store 'sqlite:' needs the path of a file", "write for example 'sqlite:mapflow.db'");
-  return open_sqlite(std::string(rest));
+  return std::string(rest);
+}
+
+Result<std::unique_ptr<Store>> open_sqlite_url(std::string_view rest) {
+  MAPFLOW_ASSIGN(const std::string path, sqlite_path(rest));
+  return open_sqlite(path);
 }
 
 Result<std::unique_ptr<Store>> open_postgres_url(std::string_view rest) {
@@ -57,6 +66,7 @@ constexpr std::array kSchemes = {
     Scheme{"rediss", "", [](std::string_view rest) { return open_redis_url("rediss", rest); }},  // under TLS
     Scheme{"rediss+sentinel", "", [](std::string_view rest) { return open_redis_url("rediss+sentinel", rest); }},
     Scheme{"rediss+cluster", "", [](std::string_view rest) { return open_redis_url("rediss+cluster", rest); }},
+    Scheme{"tiered", "tiered:FILE", open_tiered},
 };
 
 std::string known_forms() {
@@ -77,6 +87,22 @@ Result<std::unique_ptr<Store>> open(std::string_view url) {
     if (url.substr(0, colon) == scheme.name) return scheme.open(url.substr(colon + 1));
   return fail(code::invalid_input,
               fmt::format("no kind of store is called '{}' (known: {})", url.substr(0, colon), known_forms()));
+}
+
+Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shared_partitions) {
+  const std::size_t colon = std::min(url.find(':'), url.size());
+  const std::string_view scheme = url.substr(0, colon), rest = url.substr(std::min(colon + 1, url.size()));
+  if (url == "memory:") return make_memory_store({.shared_partitions = shared_partitions});
+  if (scheme == "sqlite") {
+    MAPFLOW_ASSIGN(const std::string path, sqlite_path(rest));
+    return open_sqlite(path, {.shared_partitions = shared_partitions});
+  }
+  if (scheme == "postgres" || scheme == "postgresql") {
+    MAPFLOW_ASSIGN(PostgresOptions options, parse_postgres_url(rest));
+    options.shared_partitions = shared_partitions;
+    return open_postgres(options);
+  }
+  return open(url);
 }
 
 }  // namespace mapflow::persistence

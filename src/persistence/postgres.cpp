@@ -53,6 +53,10 @@ class PostgresStore final : public Store {
 
   void commit(Commit commit, CommitDone done) override { writer_.commit(std::move(commit), std::move(done)); }
 
+  Result<std::size_t> erase(const std::vector<InstanceRow>& rows) override {
+    return pool_.write([&](Connection& db) { return postgres::erase(db, schema_, rows); });
+  }
+
   Result<std::vector<LogEntry>> read_log(Partition partition, LogPosition from, std::size_t max_bytes) override {
     return pool_.read([&](Connection& db) { return postgres::read_log(db, schema_, partition, from, max_bytes); });
   }
@@ -71,6 +75,9 @@ class PostgresStore final : public Store {
   }
   Result<DefinitionRow> definition(std::string_view hash) override {
     return pool_.read([&](Connection& db) { return postgres::definition(db, schema_, hash); });
+  }
+  Result<std::vector<DefinitionRow>> definitions(std::string_view after_hash, std::size_t limit) override {
+    return pool_.read([&](Connection& db) { return postgres::definitions(db, schema_, after_hash, limit); });
   }
 
   Result<InboxPosition> post(Partition partition, std::string command) override {

@@ -95,6 +95,25 @@ Result<std::vector<InboxEntry>> inbox(Connection& db, const Schema& schema, Part
   return entries;
 }
 
+Result<std::size_t> erase(Connection& db, const Schema& schema, const std::vector<InstanceRow>& rows) {
+  Array id(Array::text), partition(Array::int4), seq(Array::int8), updated(Array::int8);
+  for (const InstanceRow& row : rows) {
+    id.add(row.id);
+    partition.add(row.partition.value);
+    seq.add(row.seq);
+    updated.add(to_micros(row.updated));
+  }
+  MAPFLOW_ASSIGN(const Rows gone,
+                 db.query(schema.sql("WITH known AS (SELECT * FROM unnest($1, $2, $3, $4) known(id, partition, seq, updated)),"
+                                     " gone AS (DELETE FROM @.instances row USING known WHERE row.id = known.id AND row.finished"
+                                     " AND row.partition = known.partition AND row.seq = known.seq"
+                                     " AND row.updated = known.updated RETURNING row.id),"
+                                     " history AS (DELETE FROM @.history chunk USING gone WHERE chunk.instance = gone.id)"
+                                     " SELECT count(*) FROM gone"),
+                          Arguments().add(std::move(id)).add(std::move(partition)).add(std::move(seq)).add(std::move(updated))));
+  return static_cast<std::size_t>(gone.number(0, 0));
+}
+
 Result<Lane> lane(Connection& db, const Schema& schema, Partition partition) {
   MAPFLOW_ASSIGN(const Rows rows, db.query(schema.sql("SELECT epoch, node, expires, released, sender, written, log_end"
                                                       " FROM @.partitions WHERE partition = $1"),

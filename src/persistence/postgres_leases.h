@@ -1,4 +1,4 @@
-// Leases, partitions and the inbox: what is written outside of commits, each in a transaction of its own.
+// Leases, partitions, the inbox and dropping instances: what is written outside of commits, each in a transaction of its own.
 #pragma once
 
 #include <string_view>
@@ -23,6 +23,8 @@ Result<std::vector<Lease>> leases(Connection& db, const Schema& schema);
 Result<InboxPosition> post(Connection& db, const Schema& schema, Partition partition, std::string_view command);
 Result<std::vector<InboxEntry>> inbox(Connection& db, const Schema& schema, Partition partition, InboxPosition after,
                                       std::size_t limit);
+
+Result<std::size_t> erase(Connection& db, const Schema& schema, const std::vector<InstanceRow>& rows);
 
 /// What a writer must know of a partition before it commits to it.
 struct Lane {

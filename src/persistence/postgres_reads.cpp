@@ -129,4 +129,14 @@ Result<DefinitionRow> definition(Connection& db, const Schema& schema, std::stri
   return DefinitionRow{rows.text(0, 0), rows.text(0, 1), rows.text(0, 2), rows.text(0, 3)};
 }
 
+Result<std::vector<DefinitionRow>> definitions(Connection& db, const Schema& schema, std::string_view after_hash, std::size_t limit) {
+  MAPFLOW_ASSIGN(const Rows rows, db.query(schema.sql("SELECT hash, workflow, version, document FROM @.definitions"
+                                                      " WHERE hash > $1 ORDER BY hash LIMIT $2"),
+                                           Arguments().add(after_hash).add(sql_limit(limit))));
+  std::vector<DefinitionRow> page;
+  for (int row = 0; row < rows.count(); ++row)
+    page.push_back({rows.text(row, 0), rows.text(row, 1), rows.text(row, 2), rows.text(row, 3)});
+  return page;
+}
+
 }  // namespace mapflow::persistence::postgres

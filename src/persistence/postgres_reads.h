@@ -19,6 +19,7 @@ Result<std::vector<InstanceRow>> unfinished(Connection& db, const Schema& schema
 Result<InstancePage> list(Connection& db, const Schema& schema, const ListQuery& query);
 Result<std::vector<HistoryChunk>> history(Connection& db, const Schema& schema, std::string_view instance);
 Result<DefinitionRow> definition(Connection& db, const Schema& schema, std::string_view hash);
+Result<std::vector<DefinitionRow>> definitions(Connection& db, const Schema& schema, std::string_view after_hash, std::size_t limit);
 
 inline std::uint64_t unsigned_number(const Rows& rows, int row, int column) {
   return static_cast<std::uint64_t>(rows.number(row, column));

@@ -71,6 +71,10 @@ class SqliteStore final : public Store {
     writer_.push(std::make_unique<CommitWork>(std::move(commit), std::move(done)));
   }
 
+  Result<std::size_t> erase(const std::vector<InstanceRow>& rows) override {
+    return writer_.call<std::size_t>([&](Database& db) { return sqlite::erase(db, rows); });
+  }
+
   Result<std::vector<LogEntry>> read_log(Partition partition, LogPosition from, std::size_t max_bytes) override {
     return read([&](Database& db) { return sqlite::read_log(db, partition, from, max_bytes); });
   }
@@ -89,6 +93,9 @@ class SqliteStore final : public Store {
   }
   Result<DefinitionRow> definition(std::string_view hash) override {
     return read([&](Database& db) { return sqlite::definition(db, hash); });
+  }
+  Result<std::vector<DefinitionRow>> definitions(std::string_view after_hash, std::size_t limit) override {
+    return read([&](Database& db) { return sqlite::definitions(db, after_hash, limit); });
   }
 
   Result<InboxPosition> post(Partition partition, std::string command) override {

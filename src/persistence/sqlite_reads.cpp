@@ -137,6 +137,14 @@ Result<DefinitionRow> definition(Database& db, std::string_view hash) {
                        std::string(query.text(3))};
 }
 
+Result<std::vector<DefinitionRow>> definitions(Database& db, std::string_view after_hash, std::size_t limit) {
+  Query query = db.query("SELECT hash, workflow, version, document FROM definitions WHERE hash > ? ORDER BY hash LIMIT ?", after_hash,
+                         sql_limit(limit));
+  return read_all<DefinitionRow>(query, [](const Query& row) -> Result<DefinitionRow> {
+    return DefinitionRow{std::string(row.text(0)), std::string(row.text(1)), std::string(row.text(2)), std::string(row.text(3))};
+  });
+}
+
 Result<std::vector<InboxEntry>> inbox(Database& db, Partition partition, InboxPosition after, std::size_t limit) {
   Query query = db.query("SELECT position, command FROM inbox WHERE partition = ? AND position > ? ORDER BY position LIMIT ?",
                          partition.value, after.value, sql_limit(limit));

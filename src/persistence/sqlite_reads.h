@@ -21,6 +21,7 @@ Result<std::vector<InstanceRow>> unfinished(Database& db, Partition partition, s
 Result<InstancePage> list(Database& db, const ListQuery& query);
 Result<std::vector<HistoryChunk>> history(Database& db, std::string_view instance);
 Result<DefinitionRow> definition(Database& db, std::string_view hash);
+Result<std::vector<DefinitionRow>> definitions(Database& db, std::string_view after_hash, std::size_t limit);
 Result<std::vector<InboxEntry>> inbox(Database& db, Partition partition, InboxPosition after, std::size_t limit);
 
 /// Connections for reading: as many as there are readers at once, a few of them kept open.

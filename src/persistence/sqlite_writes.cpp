@@ -112,6 +112,20 @@ Result<InboxPosition> post(Database& db, Partition partition, std::string_view c
   return position;
 }
 
+Result<std::size_t> erase(Database& db, const std::vector<InstanceRow>& rows) {
+  std::size_t erased = 0;
+  for (const InstanceRow& row : rows) {
+    const std::int64_t before = db.changes();
+    MAPFLOW_TRY(db.query("DELETE FROM instances WHERE id = ? AND finished AND partition = ? AND seq = ? AND updated = ?",
+                         row.id, row.partition.value, row.seq, to_micros(row.updated))
+                    .run());
+    if (db.changes() == before) continue;
+    MAPFLOW_TRY(db.query("DELETE FROM history WHERE instance = ?", row.id).run());
+    ++erased;
+  }
+  return erased;
+}
+
 Result<LogPosition> write(Database& db, const PackedCommit& packed) {
   const Commit& commit = packed.commit;
   const Partition partition = commit.lease.partition;

@@ -15,6 +15,8 @@ Result<Lease> renew(Database& db, const Lease& lease, Duration ttl, Timestamp no
 Status release(Database& db, const Lease& lease);
 Result<InboxPosition> post(Database& db, Partition partition, std::string_view command);
 
+Result<std::size_t> erase(Database& db, const std::vector<InstanceRow>& rows);
+
 Result<LogPosition> write(Database& db, const PackedCommit& packed);
 
 }  // namespace mapflow::persistence::sqlite

@@ -133,6 +133,14 @@ struct InstancePage {
   std::string next_cursor;        ///< empty on the last page
 };
 
+/// How one of the stores behind a composite one is doing.
+struct TierReport {
+  std::string role;          ///< "primary", "cache", "backup", "archive"
+  std::string name;          ///< as Store::name()
+  std::string trouble;       ///< what its last call failed with; empty while all is well
+  std::uint64_t behind = 0;  ///< backup: log entries of the primary that it does not have yet
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -146,6 +154,8 @@ class Store {
   /// How many transactions commits have taken so far; those that shared one count once. To be asked in a `done`, it
   /// tells which commits went together. 0: the store does not count.
   virtual std::uint64_t commit_transactions() const { return 0; }
+  /// Of a composite store: the stores it is made of. May read them; empty for any other store.
+  virtual std::vector<TierReport> tiers() { return {}; }
 
   // --- partitions and leases ---
   /// Shared partitions are 0 … count-1; the count is fixed when the store is created. Private ones come after.
@@ -168,6 +178,14 @@ class Store {
   // --- writing ---
   /// Queues the commit; calls `done` exactly once, from any thread, perhaps before this returns.
   virtual void commit(Commit commit, CommitDone done) = 0;
+  /// Drops finished instances for good, each row with its history, and gives how many. A row that is no longer as `rows`
+  /// say (partition, updated, seq), or not finished, stays. Durable when it returns. No lease protects an instance that
+  /// is taken back to life meanwhile: the caller has a copy, or the partition's lease and nothing of it in the log.
+  /// Errors: invalid_state from a backend that cannot drop instances.
+  virtual Result<std::size_t> erase(const std::vector<InstanceRow>& rows) {
+    (void)rows;
+    return fail(code::invalid_state, name() + ": this kind of store cannot drop instances");
+  }
 
   // --- reading ---
   /// Entries at or after `from`, in order, up to about `max_bytes` (at least one when there is one).
@@ -182,6 +200,11 @@ class Store {
   virtual Result<std::vector<HistoryChunk>> history(std::string_view instance) = 0;
   /// Errors: not_found.
   virtual Result<DefinitionRow> definition(std::string_view hash) = 0;
+  /// All of them by hash, after `after_hash`, in pages. Errors: invalid_state from a backend that cannot tell.
+  virtual Result<std::vector<DefinitionRow>> definitions(std::string_view after_hash, std::size_t limit) {
+    (void)after_hash, (void)limit;
+    return fail(code::invalid_state, name() + ": this kind of store cannot list its definitions");
+  }
 
   // --- the durable inbox ---
   /// Leaves a command for whoever owns the partition. Durable when it returns. Positions grow; a gap is no loss.

@@ -204,6 +204,32 @@ void check_reads(const StoreFactory& make) {
     CHECK(ids(second->rows) == std::vector<std::string>(all.begin() + 10, all.begin() + 20));
   }
 
+  SUBCASE("finished instances are dropped with their history, as far as they are still what the caller knows") {
+    std::vector<InstanceRow> rows = {row("ended", p0, 3), row("changed", p0, 3), row("running", p0, 3), row("elsewhere", p0, 3)};
+    Commit full{.lease = lease, .rows = rows};
+    for (InstanceRow& one : full.rows) {
+      one.finished = one.id != "running";
+      full.history.push_back({one.id, 1, 3, "records"});
+    }
+    REQUIRE(commit(store, full));
+    rows[1].seq = 2;
+    rows[3].partition = Partition(1);
+    rows.push_back(row("nobody", p0));
+    const auto erased = tested->other().erase(rows);
+    if (error_code(erased) == code::invalid_state) return;  // a backend may refuse this, saying so
+    CHECK(*erased == 1);
+    CHECK(error_code(store.instance("ended")) == code::not_found);
+    CHECK(store.history("ended")->empty());
+    CHECK(store.list({})->rows.size() == 3);
+    for (const char* id : {"changed", "running", "elsewhere"}) {
+      CHECK(store.instance(id)->seq == 3);
+      CHECK(store.history(id)->size() == 1);
+    }
+    CHECK(*store.erase(rows) == 0);
+    REQUIRE(commit(store, {.lease = lease, .rows = {row("ended", p0, 1)}}));  // its id may be given again
+    CHECK(store.history("ended")->empty());
+  }
+
   SUBCASE("history chunks read back in order, short and long, and a rewritten one counts once") {
     std::string noise;
     for (std::uint32_t state = 1; noise.size() < 5000;) noise += static_cast<char>((state = state * 1664525 + 1013904223) >> 24);
@@ -231,6 +257,13 @@ void check_reads(const StoreFactory& make) {
     CHECK(found->version == "1");
     CHECK(found->document == "{\"a\":1}");
     CHECK(store.definition("g"));
+    const auto all = tested->other().definitions("", 10);
+    if (error_code(all) == code::invalid_state) return;  // a backend may refuse this, saying so
+    REQUIRE(all->size() == 2);
+    CHECK(all->at(0).hash == "g");
+    CHECK(all->at(1).document == "{\"a\":1}");
+    CHECK(store.definitions("", 1)->size() == 1);
+    CHECK(store.definitions("g", 10)->front().hash == "h");
   }
 
   SUBCASE("the inbox keeps commands in order until a commit is done with them") {

@@ -1,0 +1,16 @@
+// Opening a store that must be cut as another one is.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "persistence/store.h"
+
+namespace mapflow::persistence {
+
+/// As open(); a store that is made here gets so many shared partitions, where its kind lets them be chosen (Redis: by its
+/// URL only). One that is there keeps its number.
+Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shared_partitions);
+
+}  // namespace mapflow::persistence

@@ -1,0 +1,172 @@
+#include "persistence/tiered.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <fstream>
+#include <utility>
+
+#include "persistence/archived.h"
+#include "persistence/backed_up.h"
+#include "persistence/cached.h"
+#include "persistence/open.h"
+
+namespace mapflow::persistence {
+namespace {
+
+constexpr std::size_t kMostBytes = 64u << 10;
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r";
+  const std::size_t begin = text.find_first_not_of(kBlank);
+  return begin == text.npos ? std::string_view() : text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
+}
+
+/// Without a comment behind it and quotes around it.
+std::string_view plain(std::string_view value) {
+  value = trimmed(value);
+  if (value.size() > 1 && (value.front() == '"' || value.front() == '\'')) {
+    const std::size_t end = value.find(value.front(), 1);
+    const std::string_view behind = end == value.npos ? value : trimmed(value.substr(end + 1));
+    if (behind.empty() || behind.front() == '#') return value.substr(1, end - 1);
+  }
+  if (const std::size_t comment = value.find(" #"); comment != value.npos) value = trimmed(value.substr(0, comment));
+  return value;
+}
+
+Status set(TierConfig& config, std::string_view name, std::string_view value) {
+  if (name == "retention") {
+    MAPFLOW_ASSIGN(config.retention, parse_duration(value));
+    return {};
+  }
+  if (name == "cache_entries") {
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), config.cache_entries);
+    if (error != std::errc() || end != value.data() + value.size() || config.cache_entries == 0)
+      return fail(code::invalid_input, "'cache_entries' must be a number of at least 1");
+    return {};
+  }
+  for (const auto& [tier, url] : {std::pair("primary", &config.primary), std::pair("cache", &config.cache),
+                                  std::pair("backup", &config.backup), std::pair("archive", &config.archive)}) {
+    if (name != tier) continue;
+    if (!url->empty()) return fail(code::invalid_input, fmt::format("'{}' is given twice", name));
+    if (value.empty()) return fail(code::invalid_input, fmt::format("'{}' needs the URL of a store", name));
+    if (value.starts_with("tiered:")) return fail(code::invalid_input, fmt::format("'{}' cannot be made of tiers itself", name));
+    *url = value;
+    return {};
+  }
+  return fail(code::invalid_input, fmt::format("unknown key '{}'", name),
+              "known: primary, cache, backup, archive, retention, cache_entries");
+}
+
+/// `shared_partitions`: how many a store that is made here gets; 0: as its kind has them.
+Result<std::shared_ptr<Store>> open_tier(const char* role, const std::string& url, std::uint32_t shared_partitions = 0) {
+  auto opened = shared_partitions > 0 ? open_cut(url, shared_partitions) : open(url);
+  if (opened) return std::shared_ptr<Store>(std::move(*opened));
+  Error error = std::move(opened).error();
+  error.message = fmt::format("{}: {}", role, error.message);
+  return fail(std::move(error));
+}
+
+/// Two tiers in one place would write over each other.
+Status check_different(const TierConfig& config) {
+  const std::array tiers = {std::pair("primary", &config.primary), std::pair("cache", &config.cache),
+                            std::pair("backup", &config.backup), std::pair("archive", &config.archive)};
+  for (std::size_t one = 0; one < tiers.size(); ++one)
+    for (std::size_t other = one + 1; other < tiers.size(); ++other)
+      if (!tiers[one].second->empty() && *tiers[one].second == *tiers[other].second && *tiers[one].second != "memory:")
+        return fail(code::invalid_input, fmt::format("'{}' and '{}' are the same store", tiers[one].first, tiers[other].first));
+  return {};
+}
+
+/// Whether instances can be dropped from it, which it says when asked to drop none.
+Status check_drops(Store& store, std::string_view why) {
+  if (const auto nothing = store.erase({}); !nothing && nothing.error().is(code::invalid_state)) {
+    Error error = nothing.error();
+    error.message += fmt::format(", but {}", why);
+    return fail(std::move(error));
+  }
+  return {};
+}
+
+/// A composite store with the name that people gave it.
+class Named final : public ForwardingStore {
+ public:
+  Named(std::shared_ptr<Store> inner, std::string name) : ForwardingStore(std::move(inner)), name_(std::move(name)) {}
+  std::string name() const override { return name_; }
+
+ private:
+  const std::string name_;
+};
+
+}  // namespace
+
+Result<TierConfig> parse_tier_config(std::string_view text, const std::string& file) {
+  TierConfig config;
+  for (std::uint32_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = trimmed(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty() || line.front() == '#' || line == "---") continue;
+    const std::size_t colon = line.find(": ");
+    Status read = fail(code::invalid_input, "this line is not of the form 'name: value'");
+    if (colon != line.npos) {
+      read = set(config, trimmed(line.substr(0, colon)), plain(line.substr(colon + 1)));
+    } else if (line.ends_with(':')) {
+      read = set(config, line.substr(0, line.size() - 1), "");
+    }
+    if (read) continue;
+    Error error = std::move(read).error();
+    error.code = code::invalid_input;
+    error.message = fmt::format("{}:{}: {}", file, number, error.message);
+    return fail(std::move(error));
+  }
+  if (config.primary.empty()) return fail(code::invalid_input, fmt::format("{}: no 'primary' is given", file), "add 'primary: URL'");
+  MAPFLOW_TRY(check_different(config));
+  return config;
+}
+
+Result<std::unique_ptr<Store>> open_tiers(const TierConfig& config) {
+  MAPFLOW_ASSIGN(std::shared_ptr<Store> store, open_tier("primary", config.primary));
+  if (!config.backup.empty()) {
+    MAPFLOW_ASSIGN(std::shared_ptr<Store> backup, open_tier("backup", config.backup, store->shared_partitions()));
+    if (backup->shared_partitions() != store->shared_partitions())
+      return fail(code::invalid_input, fmt::format("the backup is cut into {} shared partitions, the primary into {}",
+                                                   backup->shared_partitions(), store->shared_partitions()),
+                  "make the backup anew with the primary's number");
+    store = std::make_shared<BackedUpStore>(std::move(store), std::move(backup));
+  }
+  if (!config.cache.empty()) {
+    MAPFLOW_ASSIGN(std::shared_ptr<Store> cache, open_tier("cache", config.cache));
+    MAPFLOW_TRY(check_drops(*cache, "a cache drops what has not been used for long"));
+    store = std::make_shared<CachedStore>(std::move(store), std::move(cache), CacheOptions{config.cache_entries});
+  }
+  if (!config.archive.empty()) {
+    MAPFLOW_ASSIGN(std::shared_ptr<Store> archive, open_tier("archive", config.archive));
+    MAPFLOW_TRY(check_drops(*store, "what moves to an archive must be dropped from the primary"));
+    MAPFLOW_TRY(check_drops(*archive, "what is taken back to life must be dropped from the archive"));
+    const Duration pause = std::clamp<Duration>(config.retention / 10, std::chrono::seconds(1), std::chrono::minutes(1));
+    const auto now = [] { return from_micros(std::chrono::duration_cast<std::chrono::microseconds>(
+                                                 std::chrono::system_clock::now().time_since_epoch()).count()); };
+    store = std::make_shared<ArchivedStore>(std::move(store), std::move(archive), ArchiveOptions{config.retention, pause, now});
+  }
+  std::string name = store->name();
+  return std::make_unique<Named>(std::move(store), std::move(name));
+}
+
+Result<std::unique_ptr<Store>> open_tiered(std::string_view path) {
+  const std::string file(path);
+  if (path.empty()) return fail(code::invalid_input, "store 'tiered:' needs the path of its configuration", "write for example 'tiered:store.yaml'");
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(code::unavailable, fmt::format("store 'tiered:{}': the file cannot be read", file), "check its path and permissions");
+  std::string text(kMostBytes + 1, '\0');
+  in.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(in.gcount()));
+  if (text.size() > kMostBytes) return fail(code::invalid_input, fmt::format("{}: more than {} bytes", file, kMostBytes));
+  MAPFLOW_ASSIGN(const TierConfig config, parse_tier_config(text, file));
+  MAPFLOW_ASSIGN(auto store, open_tiers(config));
+  return std::make_unique<Named>(std::shared_ptr<Store>(std::move(store)), "tiered:" + file);
+}
+
+}  // namespace mapflow::persistence
