@@ -11,6 +11,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=$1 seconds=$2
 
 mkdir -p "$build/findings"
+export LSAN_OPTIONS=suppressions=$PWD/fuzz/leaks.supp:print_suppressions=0
 for target in jinja-template jinja-expression definition; do
   mkdir -p "$build/corpus/$target"
   seeds=fuzz/corpus/$target
