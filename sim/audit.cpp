@@ -71,6 +71,9 @@ class RecordAudit::Checker {
   std::string operator()(const CallPlaced& record) const {
     Books* books = find(record.run);
     if (!books) return lost(record.run);
+    const WorkflowState now = audit_.state_.state;
+    const bool goes = now == WorkflowState::running || now == WorkflowState::compensating;
+    if (!goes && record.delivery == 1) return fmt::format("a call is placed while the instance is {}", to_string(now));
     if (record.delivery != books->delivery + 1) return fmt::format("delivery {} follows delivery {}", record.delivery, books->delivery);
     books->delivery = record.delivery;
     books->state = StepState::running;
@@ -173,6 +176,10 @@ class RecordAudit::Checker {
     const WorkflowState now = audit_.state_.state;
     return is_terminal(now) || now == WorkflowState::compensating ? "a checkpoint is made of an instance that is ending: " + record.name : "";
   }
+  std::string operator()(const DebugSet&) const { return ""; }
+  std::string operator()(const Halted&) const { return audit_.state_.debug ? "" : "an instance that is not debugged is stopped"; }
+  std::string operator()(const HaltPassed&) const { return audit_.state_.debug ? "" : "an instance that is not debugged is let go"; }
+  std::string operator()(const Evaluated&) const { return audit_.state_.debug ? "" : "a template is recorded of an instance that is not debugged"; }
   std::string operator()(const Rewound& record) const {
     if (!audit_.running_.empty()) return "an instance is rewound while steps run";
     if (record.back_to >= audit_.state_.seq) return "an instance is rewound to what has not been";

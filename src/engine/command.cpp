@@ -49,12 +49,26 @@ Budget decode_budget(const Value& value) {
   return budget;
 }
 
+std::vector<std::string> texts_of(const Value& value, std::string_view key) {
+  std::vector<std::string> texts;
+  const Value* const member = value.find(key);
+  if (member && member->is_array())
+    for (const Value& each : member->as_array())
+      if (each.is_text()) texts.emplace_back(each.as_text());
+  return texts;
+}
+
 Value encode_start(const StartDemand& demand, persistence::Store& store) {
   Array tags;
   for (const std::string& tag : demand.start.tags) tags.emplace_back(tag);
   Value out = object({{"command", "start"}, {"definition", demand.program->hash()}, {"input", demand.start.input},
                       {"correlation_id", demand.start.correlation_id}, {"parent", demand.start.parent_id}, {"rerun_of", demand.start.rerun_of},
                       {"tags", std::move(tags)}, {"id_given", demand.id_given}});
+  if (demand.start.breakpoints) {
+    Array breakpoints;
+    for (const std::string& each : *demand.start.breakpoints) breakpoints.emplace_back(each);
+    out.set("breakpoints", Value(std::move(breakpoints)));
+  }
   if (!store.definition(demand.program->hash())) out.set("document", definition_row(*demand.program).document);
   Array library;
   for (const ProgramPtr& program : demand.library) {
@@ -80,9 +94,8 @@ Result<Demand> decode_start(const Value& command, std::string id, ProgramCache& 
       demand.library.push_back(std::move(program));
     }
   }
-  if (const Value* tags = command.find("tags"); tags && tags->is_array())
-    for (const Value& tag : tags->as_array())
-      if (tag.is_text()) demand.start.tags.emplace_back(tag.as_text());
+  demand.start.tags = texts_of(command, "tags");
+  if (command.find("breakpoints")) demand.start.breakpoints = texts_of(command, "breakpoints");
   demand.id_given = command.find("id_given") && *command.find("id_given") == Value(true);
   return Demand(std::move(demand));
 }
@@ -107,6 +120,12 @@ std::string encode_command(const std::string& instance, const Demand& demand, pe
             return wish;
           },
           [](const kernel::MakeCheckpoint& make) { return object({{"command", "checkpoint"}, {"name", make.name}}); },
+          [](const kernel::Debug& debug) {
+            Array breakpoints;
+            for (const std::string& each : debug.breakpoints) breakpoints.emplace_back(each);
+            return object({{"command", "debug"}, {"on", debug.on}, {"breakpoints", Value(std::move(breakpoints))}});
+          },
+          [](const kernel::StepOnce&) { return object({{"command", "step"}}); },
           [](const kernel::Rewind& rewind) {
             return object({{"command", "rewind"}, {"checkpoint", rewind.place.checkpoint}, {"before", rewind.place.before}});
           },
@@ -156,6 +175,10 @@ Result<Command> decode_command(std::string_view bytes, ProgramCache& programs) {
     command.demand = std::move(update);
   } else if (name == "checkpoint") {
     command.demand = kernel::MakeCheckpoint{text_of(value, "name")};
+  } else if (name == "debug") {
+    command.demand = kernel::Debug{value_of(value, "on") != Value(false), texts_of(value, "breakpoints")};
+  } else if (name == "step") {
+    command.demand = kernel::StepOnce{};
   } else if (name == "rewind") {
     command.demand = kernel::Rewind{{text_of(value, "checkpoint"), text_of(value, "before")}, false, nullptr};
   } else if (name == "complete") {

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "engine/async_call.h"
 #include "value/json.h"
 
 namespace mapflow::engine {
@@ -133,23 +135,53 @@ void Dispatcher::call_handler(const std::shared_ptr<const RegisteredHandler>& ha
     return;
   }
   InFlight& entry = note(call, passage);
-  entry.cancelled = std::make_shared<std::atomic<bool>>(false);
+  const auto pulse = entry.pulse = std::make_shared<Pulse>();
   if (!call.expects_reply) {
     entry.taken = true;
     ++deliveries_;
     ready.push_back({instance, outcome(call, Reply{})});
   }
   std::string envelope_id = call.envelope.id;
-  Task task = [handler, instance, cancelled = entry.cancelled, mailbox = mailbox_, limit = options_.payload_bytes,
-               permit = std::move(passage.permit), call = std::move(call)]() mutable {
-    CallOutcome letter{instance, CallDone{call.run, call.attempt, Reply{}}, call.envelope.id};
-    const StepInput input{std::move(call.envelope), [cancelled] { return cancelled->load(std::memory_order_relaxed); }};
-    letter.done.outcome = checked(run_handler(handler->function, input), limit);
+  CallOutcome letter{instance, outcome(call, Reply{}), envelope_id};
+  if (call.heartbeat) listening_.push_back({envelope_id, instance, call.run, call.attempt, *call.heartbeat});
+  StepInput input = input_of(call, instance, pulse);
+  auto done = [mailbox = mailbox_, limit = options_.payload_bytes, permit = std::move(passage.permit),
+               letter = std::move(letter)](Result<Reply> reply) mutable {
+    letter.done.outcome = checked(std::move(reply), limit);
     if (permit) permit->judge(letter.done.outcome);
     permit.reset();
     mailbox->post(std::move(letter));
   };
+  Task task;
+  if (handler->function) {
+    task = [handler, input = std::move(input), done = std::move(done)]() mutable {
+      input.heartbeat();
+      done(run_handler(handler->function, input));
+    };
+  } else {
+    auto later = [mailbox = mailbox_, clock = clock_](Duration span, Task resumed) {
+      mailbox->post_at(saturating_add(clock->now(), span), WorkDue{std::move(resumed)});
+    };
+    task = [handler, input = std::move(input), call_made = std::make_shared<AsyncCall>(std::move(later), std::move(done))]() mutable {
+      input.heartbeat();
+      call_made->begin(handler->coroutine, std::move(input));
+    };
+  }
   if (!waiting_.empty() || !parts_.workers->try_post(task)) waiting_.push_back({std::move(envelope_id), std::move(task)});
+}
+
+StepInput Dispatcher::input_of(kernel::PlaceCall& call, InstanceRef instance, const std::shared_ptr<Pulse>& pulse) {
+  StepInput input{std::move(call.envelope), [pulse] { return pulse->cancelled.load(std::memory_order_relaxed); }};
+  input.heartbeat = [pulse, clock = clock_, mailbox = mailbox_, watched = call.heartbeat.has_value()] {
+    if (!watched) return;
+    // The first one begins the watch, so the shard must look when it ends.
+    if (pulse->heard_us.exchange(to_micros(clock->now()), std::memory_order_relaxed) == INT64_MAX) mailbox->wake();
+  };
+  input.progress = [beat = input.heartbeat, mailbox = mailbox_, instance, run = call.run, attempt = call.attempt](Value progress) {
+    beat();
+    mailbox->post(ProgressTold{instance, run, attempt, std::move(progress)});
+  };
+  return input;
 }
 
 void Dispatcher::call_agent(std::shared_ptr<Agent> agent, Passage passage, kernel::PlaceCall&& call) {
@@ -187,7 +219,7 @@ void Dispatcher::give_up(const std::string& envelope_id, const InFlight& entry) 
   if (entry.held) return entry.held->gate->leave(entry.held->ticket);
   if (const auto permit = entry.permit.lock(); permit && entry.deadline <= clock_->now())
     permit->judge(fail(code::timeout, "it did not answer in time"));
-  if (entry.cancelled) entry.cancelled->store(true, std::memory_order_relaxed);
+  if (entry.pulse) entry.pulse->cancelled.store(true, std::memory_order_relaxed);
   if (entry.agent) entry.agent->cancel(envelope_id);
 }
 
@@ -220,13 +252,37 @@ void Dispatcher::forget(std::uint64_t tenure) {
 Timestamp Dispatcher::retry_waiting() {
   while (!waiting_.empty()) {
     const auto entry = in_flight_.find(waiting_.front().envelope_id);
-    const bool wanted = entry != in_flight_.end() && !entry->second.cancelled->load(std::memory_order_relaxed);
+    const bool wanted = waiting_.front().envelope_id.empty() ||
+                        (entry != in_flight_.end() && !entry->second.pulse->cancelled.load(std::memory_order_relaxed));
     if (wanted && !parts_.workers->try_post(waiting_.front().task))
       return saturating_add(clock_->now(), kWorkersRetry);
     if (!wanted && entry != in_flight_.end()) in_flight_.erase(entry);
     waiting_.pop_front();
   }
   return kNever;
+}
+
+void Dispatcher::work(Task task) {
+  if (!waiting_.empty() || !parts_.workers->try_post(task)) waiting_.push_back({{}, std::move(task)});
+}
+
+Timestamp Dispatcher::miss_heartbeats() {
+  Timestamp next = kNever;
+  std::erase_if(listening_, [&](const Listening& listening) {
+    const auto found = in_flight_.find(listening.envelope_id);
+    if (found == in_flight_.end()) return true;
+    const std::int64_t heard = found->second.pulse->heard_us.load(std::memory_order_relaxed);
+    const Timestamp due = heard == INT64_MAX ? kNever : saturating_add(from_micros(heard), listening.silence);
+    if (due > clock_->now()) {
+      next = std::min(next, due);
+      return false;
+    }
+    found->second.pulse->cancelled.store(true, std::memory_order_relaxed);
+    Error silent(code::timeout, fmt::format("its handler was not heard of for {}", format_duration(listening.silence)));
+    mailbox_->post(CallOutcome{listening.instance, CallDone{listening.run, listening.attempt, fail(std::move(silent))}, listening.envelope_id});
+    return true;
+  });
+  return next;
 }
 
 Dispatcher::InFlight& Dispatcher::note(const kernel::PlaceCall& call, const Passage& passage) {

@@ -53,6 +53,10 @@ class Dispatcher {
   void forget(std::uint64_t tenure);
   /// Tries again what the workers had no room for. Gives when to come back; kNever when nothing waits.
   Timestamp retry_waiting();
+  /// Fails the calls whose handler has not been heard of for too long. Gives when to come back.
+  Timestamp miss_heartbeats();
+  /// Gives the workers something to do, as soon as they have room for it.
+  void work(Task task);
   /// Messages without an answer that are still on their way.
   std::size_t deliveries() const { return deliveries_; }
 
@@ -63,17 +67,29 @@ class Dispatcher {
     Ticket ticket = 0;
     kernel::PlaceCall call;
   };
+  /// What a handler at work and the dispatcher share.
+  struct Pulse {
+    std::atomic<bool> cancelled = false;
+    std::atomic<std::int64_t> heard_us = INT64_MAX;  ///< never: it has not begun
+  };
+  struct Listening {
+    std::string envelope_id;
+    InstanceRef instance;
+    kernel::RunId run;
+    std::uint32_t attempt = 1;
+    Duration silence{};                            ///< so long a handler may be silent
+  };
   struct InFlight {
     std::uint64_t tenure = 0;
     std::unique_ptr<Held> held;                    ///< the call waits at its gate; null: it is made
     std::weak_ptr<Permit> permit;                  ///< with a gate, until the call is over
     Timestamp deadline = kNever;                   ///< with a gate: of the attempt
     std::shared_ptr<Agent> agent;                  ///< null: a handler
-    std::shared_ptr<std::atomic<bool>> cancelled;  ///< a handler asks it
+    std::shared_ptr<Pulse> pulse;                  ///< of a handler
     bool taken = false;                            ///< the workflow has gone on without its outcome
   };
   struct Waiting {
-    std::string envelope_id;
+    std::string envelope_id;  ///< empty: wanted in any case
     Task task;
   };
 
@@ -89,6 +105,7 @@ class Dispatcher {
   Status prepare(Envelope& envelope) const;
   void call_handler(const std::shared_ptr<const RegisteredHandler>& handler, Passage passage, kernel::PlaceCall&& call,
                     std::vector<Work>& ready);
+  StepInput input_of(kernel::PlaceCall& call, InstanceRef instance, const std::shared_ptr<Pulse>& pulse);
   void call_agent(std::shared_ptr<Agent> agent, Passage passage, kernel::PlaceCall&& call);
   const std::shared_ptr<const RegisteredHandler>* handler_of(const AgentConfig* agent, const kernel::Target& target) const;
   void give_up(const std::string& envelope_id, const InFlight& entry) const;
@@ -100,6 +117,7 @@ class Dispatcher {
   const ShardOptions options_;
   std::unordered_map<std::string, InFlight> in_flight_;  ///< by envelope id
   std::deque<Waiting> waiting_;
+  std::vector<Listening> listening_;
   std::size_t deliveries_ = 0;
 };
 

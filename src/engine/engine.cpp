@@ -24,6 +24,8 @@ Status Run::skip(std::string step, Value result) const {
 }
 Status Run::change_budget(Budget budget) const { return node_->tell(id_, kernel::Update{{}, budget}); }
 Status Run::update(Value variables) const { return node_->tell(id_, kernel::Update{std::move(variables)}); }
+Status Run::debug(std::vector<std::string> breakpoints) const { return node_->tell(id_, kernel::Debug{true, std::move(breakpoints)}); }
+Status Run::step() const { return node_->tell(id_, kernel::StepOnce{}); }
 Status Run::checkpoint(std::string name) const { return node_->tell(id_, kernel::MakeCheckpoint{std::move(name)}); }
 Status Run::rewind(kernel::Place place) const { return node_->tell(id_, kernel::Rewind{std::move(place), false, nullptr}); }
 Result<Run> Run::rerun(std::string id) const {
@@ -59,6 +61,10 @@ Engine::~Engine() = default;
 Status Engine::status() const { return node_->status(); }
 void Engine::handler(std::string name, Handler function, HandlerMode mode) {
   node_->handler(std::move(name), std::move(function), mode);
+}
+void Engine::coroutine(std::string name, AsyncHandler function) { node_->coroutine(std::move(name), std::move(function)); }
+Status Engine::retry_policy(std::string name, RetryFunction function) {
+  return node_->retry_policy(std::move(name), std::move(function));
 }
 Status Engine::add_kind(std::unique_ptr<const kernel::StepKind> kind) { return node_->add_kind(std::move(kind)); }
 const KindCatalog& Engine::kinds() const { return node_->kinds(); }

@@ -67,6 +67,8 @@ struct StartOptions {
   std::string id = {};               ///< empty: one is made up. A second start with the same id and input gives the first
   std::string correlation_id = {};
   std::vector<std::string> tags = {};
+  /// Set: in mode debug, stopping before the steps with these ids (see Run::debug).
+  std::optional<std::vector<std::string>> breakpoints = {};
 };
 
 using EventHandler = std::function<void(const std::string& instance, const kernel::Event& event)>;
@@ -103,6 +105,10 @@ class Run {
   Status skip(std::string step, Value result = {}) const;
   /// Sets variables, by dotted name, while the instance is paused or suspended.
   Status update(Value variables) const;
+  /// Debugs the instance: records what every template reads and gives, and stops (suspended) before the steps with these
+  /// ids. Then step() lets one step begin and stops before the next; resume() goes on to the next of these.
+  Status debug(std::vector<std::string> breakpoints) const;
+  Status step() const;
   /// Makes a checkpoint here and now; one of the same name is replaced.
   Status checkpoint(std::string name) const;
   /// Goes back to a checkpoint, or to before a step, and on from there under new idempotency keys; also when the instance is
@@ -145,6 +151,11 @@ class Engine {
 
   /// Registers what `custom` steps call by name. Before the first start.
   void handler(std::string name, Handler function, HandlerMode mode = HandlerMode::pooled);
+  /// The same for a handler that is a coroutine (engine/async.h).
+  void coroutine(std::string name, AsyncHandler function);
+  /// Registers what `retry: { strategy: custom, custom: NAME }` names. It decides nothing by clock or chance of its own:
+  /// the same question gets the same answer. What it throws counts as "no more". Before the first add(). Errors: conflict.
+  Status retry_policy(std::string name, RetryFunction function);
   /// Adds a step kind. Before the first add().
   Status add_kind(std::unique_ptr<const kernel::StepKind> kind);
   /// The kinds definitions may use, for readers and validators.

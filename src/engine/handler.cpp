@@ -5,9 +5,9 @@
 
 namespace mapflow::engine {
 
-Result<Reply> run_handler(const Handler& handler, const StepInput& input) {
+Result<Reply> guarded(const std::function<Result<Value>()>& body) {
   try {
-    Result<Value> value = handler(input);
+    Result<Value> value = body();
     if (!value) return fail(std::move(value).error());
     return Reply{*std::move(value), std::nullopt};
   } catch (const std::exception& thrown) {

@@ -40,7 +40,8 @@ struct DescribeDemand {};
 
 using Demand = std::variant<StartDemand, kernel::Signal, kernel::Pause, kernel::Resume, kernel::Cancel,
                             kernel::Terminate, kernel::Retry, kernel::Skip, kernel::Update,
-                            kernel::MakeCheckpoint, kernel::Rewind, kernel::Complete, WatchDemand, DescribeDemand>;
+                            kernel::MakeCheckpoint, kernel::Rewind, kernel::Debug, kernel::StepOnce, kernel::Complete,
+                            WatchDemand, DescribeDemand>;
 
 /// Whether the request may bring an instance back that is over.
 inline bool revives(const Demand& demand) {
@@ -77,6 +78,19 @@ struct GateAnswer {
   Result<Permit> permit;
 };
 
+/// A handler that is at work says how far it is.
+struct ProgressTold {
+  InstanceRef instance;
+  kernel::RunId run;
+  std::uint32_t attempt = 1;
+  Value progress;
+};
+
+/// A task for the workers whose time has come.
+struct WorkDue {
+  std::move_only_function<void()> task;
+};
+
 /// The oldest commit in flight of a tenure is durable, or has failed.
 struct CommitOutcome {
   std::uint64_t tenure = 0;
@@ -106,6 +120,6 @@ struct Drain {
 };
 
 using Letter = std::variant<CallOutcome, GateAnswer, CommitOutcome, Request, Adopt, Abandon, Surrender, Glance,
-                            Drain>;
+                            Drain, ProgressTold, WorkDue>;
 
 }  // namespace mapflow::engine

@@ -67,13 +67,23 @@ Status Node::status() const {
   return status_;
 }
 
-void Node::handler(std::string name, Handler function, HandlerMode mode) {
+void Node::add_handler(std::string name, RegisteredHandler handler) {
   const std::lock_guard lock(begin_mutex_);
   if (begun_) {
     status_ = fail(code::invalid_state, fmt::format("handler '{}' was registered after the engine had begun to run", name));
     return;
   }
-  handlers_->set(std::move(name), std::move(function), mode);
+  handlers_->set(std::move(name), std::move(handler));
+}
+
+Status Node::retry_policy(std::string name, RetryFunction function) {
+  return kinds_->add_retry_policy(std::move(name), [function = std::move(function)](const RetryQuestion& question) -> std::optional<Duration> {
+    try {
+      return function(question);
+    } catch (...) {
+      return std::nullopt;
+    }
+  });
 }
 
 Status Node::add_kind(std::unique_ptr<const kernel::StepKind> kind) { return kinds_->add(std::move(kind)); }
@@ -81,6 +91,7 @@ Status Node::add_kind(std::unique_ptr<const kernel::StepKind> kind) { return kin
 Result<std::string> Node::add(Definition definition) {
   MAPFLOW_TRY(status());
   MAPFLOW_ASSIGN(const ProgramPtr program, programs_->add(std::move(definition)));
+  MAPFLOW_TRY(program->check_retry_policies());
   return program->hash();
 }
 

@@ -35,7 +35,13 @@ class Node {
   using ValueAnswer = std::function<void(Result<Value>)>;
 
   Status status() const;
-  void handler(std::string name, Handler function, HandlerMode mode);
+  void handler(std::string name, Handler function, HandlerMode mode) {
+    add_handler(std::move(name), RegisteredHandler{std::move(function), mode});
+  }
+  void coroutine(std::string name, AsyncHandler function) {
+    add_handler(std::move(name), RegisteredHandler{{}, HandlerMode::pooled, std::move(function)});
+  }
+  Status retry_policy(std::string name, RetryFunction function);
   Status add_kind(std::unique_ptr<const kernel::StepKind> kind);
   const kernel::KindRegistry& kinds() const { return *kinds_; }
   Result<std::string> add(Definition definition);
@@ -79,6 +85,7 @@ class Node {
   };
   using ErrandPtr = std::shared_ptr<Errand>;
 
+  void add_handler(std::string name, RegisteredHandler handler);
   Status start_threads();
   void start(StartDemand demand, std::function<void(Result<Started>)> answered);
   persistence::Partition home(std::string_view id) const;

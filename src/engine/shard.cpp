@@ -79,7 +79,7 @@ bool Shard::run_tenures(Timestamp now) {
 }
 
 void Shard::arm(Timestamp now) {
-  Timestamp next = std::min(parts_.timers.next(), parts_.dispatcher.retry_waiting());
+  Timestamp next = std::min({parts_.timers.next(), parts_.dispatcher.retry_waiting(), parts_.dispatcher.miss_heartbeats()});
   for (const auto& [partition, tenure] : tenures_) next = std::min(next, tenure->next_turn());
   if (armed_ <= now) armed_ = kNever;
   if (next >= armed_) return;
@@ -108,6 +108,11 @@ void Shard::on(GateAnswer& letter) {
   std::vector<Work> ready;
   parts_.dispatcher.answered(std::move(letter), instance, ready);
   for (Work& work : ready) instance->tenure->give(std::move(work));
+}
+
+void Shard::on(ProgressTold& letter) {
+  if (const Instance* const instance = parts_.instances.find(letter.instance))
+    instance->tenure->tell_progress(*instance, letter);
 }
 
 void Shard::on(CommitOutcome& letter) {

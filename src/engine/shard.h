@@ -69,6 +69,8 @@ class Shard : public std::enable_shared_from_this<Shard> {
 
   void on(CallOutcome& letter);
   void on(GateAnswer& letter);
+  void on(ProgressTold& letter);
+  void on(WorkDue& letter) { parts_.dispatcher.work(std::move(letter.task)); }
   void on(CommitOutcome& letter);
   void on(Request& letter);
   void on(Adopt& letter);

@@ -33,6 +33,7 @@ Result<StartDemand> make_start(const ProgramCache& programs, std::string_view wo
   demand.start.correlation_id = std::move(options.correlation_id);
   demand.start.input = std::move(options.input);
   demand.start.tags = std::move(options.tags);
+  demand.start.breakpoints = std::move(options.breakpoints);
   demand.library = programs.library(*program);
   return demand;
 }

@@ -143,6 +143,14 @@ Timestamp Tenure::next_turn() const {
   return next;
 }
 
+/// Progress is an event without a record: it is told to who listens now, and to nobody later.
+void Tenure::tell_progress(const Instance& instance, const ProgressTold& told) {
+  const kernel::Run* const run = instance.state ? instance.state->run(told.run) : nullptr;
+  const bool awaited = run && run->attempt == told.attempt && run->delivery > 0;
+  if (!awaited || !parts_.events || !parts_.events->wanted()) return;
+  batch_.events.push_back({instance.id, kernel::progress_event(*instance.program, *instance.state, told.run, now_, told.progress)});
+}
+
 void Tenure::decide_inputs() {
   const std::size_t end = std::min(inputs_.size(), next_input_ + parts_.options.turn_inputs);
   for (; next_input_ < end; ++next_input_) {

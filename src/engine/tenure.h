@@ -81,6 +81,7 @@ class Tenure {
   /// With the next turn, not only when it is due.
   void look_into_inbox() { inbox_due_ = {}; }
   void give(Work work) { inputs_.push_back(std::move(work)); }
+  void tell_progress(const Instance& instance, const ProgressTold& told);
   /// Decides what has come and commits it. Gives false when there was nothing to do, or no room for another commit.
   bool turn(Timestamp now);
   /// When it wants a turn even if nothing comes; kNever: not at all.

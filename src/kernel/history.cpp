@@ -222,6 +222,33 @@ class Describer {
     event_.path = record.path;
   }
 
+  void operator()(const DebugSet& record) {
+    type("debug.set");
+    put("on", record.on);
+    Array breakpoints;
+    for (const std::string& each : record.breakpoints) breakpoints.push_back(each);
+    put("breakpoints", Value(std::move(breakpoints)));
+  }
+
+  void operator()(const Halted& record) {
+    type("debug.halted");
+    name(record.node, before_.path_in(program_, record.frame, record.node));
+  }
+
+  void operator()(const HaltPassed& record) {
+    type("debug.passed");
+    put("stepping", record.stepping);
+  }
+
+  void operator()(const Evaluated& record) {
+    type("debug.evaluated");
+    name(record.node, before_.path_in(program_, record.frame, record.node));
+    put("source", record.source);
+    put("names", record.names);
+    put("result", record.result);
+    put_error(record.error);
+  }
+
   void operator()(const Rewound& record) {
     type("workflow.rewound");
     put("to", record.to);
@@ -285,6 +312,13 @@ Event describe(const Program& program, const State& before, const Record& record
   event.data = Value(Object{});
   std::visit(Describer(program, before, event), record.body);
   return event;
+}
+
+Event progress_event(const Program& program, const State& state, RunId run, Timestamp at, Value progress) {
+  const Run& at_work = *state.run(run);
+  const Step& step = *program.node(at_work.node).step;
+  return {state.seq, at, "step.progress", program.definition().id, state.path(program, run), step.id, step.type,
+          object({{"attempt", at_work.attempt}, {"progress", std::move(progress)}})};
 }
 
 // --- documents ----------------------------------------------------------------------------------------------------

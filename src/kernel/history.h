@@ -32,6 +32,10 @@ struct Event {
 /// before.seq + 1.
 Event describe(const Program& program, const State& before, const Record& record);
 
+/// What a step that waits for its call's outcome has told of its progress: type "step.progress". It has no record of its
+/// own, so its seq is that of the last one.
+Event progress_event(const Program& program, const State& state, RunId run, Timestamp at, Value progress);
+
 /// The instance as `show --json` prints it: id, workflow, version, state, results, variables, errors, metrics,
 /// progress, steps.
 Value instance_document(const Program& program, const State& state, Timestamp now);

@@ -34,6 +34,7 @@ struct Start {
   std::string rerun_of;
   bool queued = false;          ///< it is accepted, and begins with Admit
   std::string turn_key;         ///< Program::turn_key
+  std::optional<std::vector<std::string>> breakpoints;  ///< set: in mode debug, with these
 };
 /// The turn of a queued instance has come.
 struct Admit {};
@@ -65,6 +66,14 @@ struct Skip {
   std::string step;
   Value result;
 };
+/// Debugs an instance: every template that is evaluated is recorded with what it read and gave, and the instance stops
+/// (suspended) before the steps with these ids. `on` false: no more.
+struct Debug {
+  bool on = true;
+  std::vector<std::string> breakpoints;
+};
+/// Lets the step begin that a debugged instance stopped before, and stops before the next one.
+struct StepOnce {};
 /// Makes a named checkpoint here and now. One of the same name is replaced.
 struct MakeCheckpoint { std::string name; };
 /// Takes the instance back to how it was at a place, over or not, and goes on from there.
@@ -104,7 +113,7 @@ struct ChildEnded {
 struct Compensate {};
 
 using Input = std::variant<Start, Admit, CallDone, Tick, Recover, Continue, Signal, Pause, Resume, Cancel, Terminate, Retry, Skip, Update,
-                           MakeCheckpoint, Rewind, Complete, Impossible, ChildEnded, ChildSpent, Compensate>;
+                           MakeCheckpoint, Rewind, Debug, StepOnce, Complete, Impossible, ChildEnded, ChildSpent, Compensate>;
 
 /// Under what name a request is remembered, so that it is carried out once however often it comes, and its sender can
 /// find out what became of it.
@@ -126,6 +135,7 @@ struct PlaceCall {
   std::uint32_t attempt = 1;
   Target target;
   Envelope envelope;
+  std::optional<Duration> heartbeat;  ///< the handler says that it is at work at least so often
   bool expects_reply = true;   ///< false: done once the transport has taken the message
 };
 /// Nobody waits for this call any more.

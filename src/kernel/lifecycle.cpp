@@ -34,10 +34,12 @@ void Machine::carry_out(const Advance& item) {
 }
 
 void Machine::start_step(const Frame& frame, NodeIndex index) {
+  if (halts(frame, index)) return;
   const StepNode& node = program_.node(index);
   std::optional<Error> failed;
   if (node.when) {
-    const auto wanted = node.when->test(NameScope(program_, state_, now_, frame.id, kNoRun));
+    const auto wanted = observed(frame.id, kNoRun, index, node.step->when, NameScope(program_, state_, now_, frame.id, kNoRun),
+                                 [&](const jinja::Scope& names) { return node.when->test(names); });
     if (wanted && !*wanted) {
       emit(StepSkipped{frame.id, index});
       agenda_.push_back(Advance{frame.id});
@@ -182,6 +184,7 @@ void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> 
   call.target.name = run.request_text( "target");
   const Value* reply = run.input.find("reply");
   call.expects_reply = !reply || reply->as_bool();
+  if (const Value* heartbeat = run.input.find("heartbeat_us")) call.heartbeat = Duration(heartbeat->as_integer());
   Envelope& envelope = call.envelope;
   envelope.id = envelope_id(state_, run);
   envelope.path = state_.path(program_, id);
@@ -274,8 +277,13 @@ void Machine::attempt_failed(RunId id, Error error) {
   const std::optional<RetryPolicy>& policy = node.step->retry;
   if (policy && should_retry(*policy, error, run.attempt)) {
     const double drawn = chance((static_cast<std::uint64_t>(id.value) << 32) + run.attempt);
-    const Timestamp due = saturating_add(now_, retry_delay(*policy, error, run.attempt, drawn));
-    if (due < run.total_deadline) {
+    std::optional<Duration> delay = retry_delay(*policy, error, run.attempt, drawn);
+    if (policy->strategy == RetryStrategy::custom) {
+      const auto chosen = node.retry ? (*node.retry)({*policy, error, run.attempt, drawn}) : std::nullopt;
+      delay = chosen ? std::optional(std::max(*chosen, *delay)) : std::nullopt;  // no sooner than the agent asks for
+    }
+    const Timestamp due = delay ? saturating_add(now_, *delay) : kNever;
+    if (delay && due < run.total_deadline) {
       emit(StepRetrying{id, due, std::move(error)});
       if (due <= now_ && going()) begin_attempt(id);
       return;

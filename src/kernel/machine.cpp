@@ -93,6 +93,7 @@ void Machine::on(const Start& start) {
   started.seed = start.seed;
   if (definition.timeout) started.deadline = saturating_add(now_, *definition.timeout);
   emit(std::move(started));
+  if (start.breakpoints) emit(DebugSet{true, *start.breakpoints});
   if (!start.queued) open_frame(kNoRun, program_.main(), FrameRole::main, 0, Value());
 }
 

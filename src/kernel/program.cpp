@@ -84,6 +84,7 @@ class Compiler {
     const SpecCompiler compiler(environment_, source);
     MAPFLOW_ASSIGN(node.spec, node.kind->compile(compiler));
     program_->watches_ = program_->watches_ || node.spec->watches();
+    if (source.retry && source.retry->strategy == RetryStrategy::custom) node.retry = kinds_.retry_policy(source.retry->custom);
     if (!source.when.empty()) {
       MAPFLOW_ASSIGN(node.when, compiler.expression_text(source.when, "when"));
     }
@@ -107,6 +108,17 @@ class Compiler {
   const jinja::Environment& environment_;
   Program* program_ = nullptr;
 };
+
+Status Program::check_retry_policies() const {
+  for (const StepNode& node : nodes_) {
+    if (!node.step->retry || node.step->retry->strategy != RetryStrategy::custom || node.retry) continue;
+    Error error(code::not_found, "there is no retry policy '" + node.step->retry->custom + "'", "register it with Engine::retry_policy");
+    error.where = node.step->place("retry");
+    error.step = node.step->id;
+    return fail(std::move(error));
+  }
+  return {};
+}
 
 Status Program::check_input(const Value& given) const {
   if (!given.is_null() && !given.is_object())

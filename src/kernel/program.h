@@ -37,6 +37,7 @@ struct StepNode {
   const StepKind* kind = nullptr;
   std::unique_ptr<const StepSpec> spec;
   std::optional<jinja::Template> when;
+  const RetryFunction* retry = nullptr;  ///< of strategy custom; nullptr also when this process has no such policy
   std::vector<BlockIndex> branches;   ///< as in Step::branches
   BlockIndex on_error = kNoBlock;
   BlockIndex on_success = kNoBlock;
@@ -58,6 +59,8 @@ class Program {
   Value first_variables(const Value& given) const;
   /// The value of `concurrency.key` for that input; empty without one. Errors: those of the expression.
   Result<std::string> turn_key(const Value& given) const;
+  /// Errors: not_found when a step names a retry policy that was not registered, with the place in the file.
+  Status check_retry_policies() const;
   BlockIndex main() const { return main_; }
   /// `secrets` as templates see it: the opaque token of every secret that the definition names.
   const Value& secrets() const { return secrets_; }

@@ -315,11 +315,45 @@ struct CommandRefused {
   template <class A> void fields(A& a) { a("id", id); a("error", error); }
 };
 
+/// From here on the instance is debugged, or is not any more.
+struct DebugSet {
+  bool on = true;
+  std::vector<std::string> breakpoints;  ///< ids of steps to stop before
+  template <class A> void fields(A& a) { a("on", on); a("breakpoints", breakpoints); }
+};
+
+/// The instance stops before this step begins.
+struct Halted {
+  FrameId frame;
+  NodeIndex node;
+  template <class A> void fields(A& a) { a("frame", frame); a("node", node); }
+};
+
+/// The step that it stopped before may begin. `stepping`: and then it stops before the next one.
+struct HaltPassed {
+  bool stepping = false;
+  template <class A> void fields(A& a) { a("stepping", stepping); }
+};
+
+/// A template was evaluated while the instance is debugged.
+struct Evaluated {
+  FrameId frame;                ///< where its names were looked up
+  RunId run;                    ///< kNoRun: a step's `when`, before the step exists
+  NodeIndex node;
+  Value source;                 ///< the template, or the structure of templates
+  Value names;                  ///< what it read, by name
+  Value result;
+  std::optional<Error> error;
+  template <class A> void fields(A& a) {
+    a("frame", frame); a("run", run); a("node", node); a("source", source); a("names", names); a("result", result); a("error", error);
+  }
+};
+
 using RecordBody = std::variant<InstanceStarted, StateChanged, FrameOpened, FrameClosed, StepStarted, AttemptStarted,
                                 CallPlaced, StepWaiting, Noted, StepRetrying, StepFaulted, StepSucceeded, StepSettled,
                                 StepSkipped, SignalReceived, SignalTaken, VariablesUpdated, ChildKept, ChildReleased, ChildGone, CallLeftOpen,
                                 CheckpointCreated, Rewound, CallHeld, UseSettled, ChildCharged, BudgetChanged,
-                                CommandReceived, CommandRefused, TimerFired>;
+                                CommandReceived, CommandRefused, TimerFired, DebugSet, Halted, HaltPassed, Evaluated>;
 
 struct Record {
   Timestamp at;

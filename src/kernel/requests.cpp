@@ -23,6 +23,7 @@ void Machine::on(const Pause& pause) {
 void Machine::on(const Resume&) {
   if (state_.state == WorkflowState::running) return;
   if (state_.state != WorkflowState::paused && state_.state != WorkflowState::suspended) return refuse("resume");
+  pass_halt(false);
   emit(StateChanged{WorkflowState::running, "resumed", std::nullopt});
   for (const RunId id : parked_runs()) begin_attempt(id);  // to resume what a failed step suspended is to try it again
   attend_everything();
@@ -101,6 +102,7 @@ void Machine::on(const Skip& skip) {
 /// Once no step holds a suspended instance back any more, it goes on.
 void Machine::leave_suspension() {
   if (state_.state != WorkflowState::suspended || !parked_runs().empty()) return;
+  if (state_.debug && state_.debug->halted != kNoFrame) return;  // it stands at a breakpoint as well
   emit(StateChanged{WorkflowState::running, "resumed", std::nullopt});
   attend_everything();
   fire_timers();

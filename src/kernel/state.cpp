@@ -113,6 +113,7 @@ class Applier {
 
   void operator()(const StepStarted& record) {
     Frame& around = state_.frames.at(record.frame);
+    passed_halt(record.frame);
     Run& run = state_.runs[record.run];
     run.id = record.run;
     run.node = record.node;
@@ -128,6 +129,7 @@ class Applier {
 
   void operator()(const StepSkipped& record) {
     Frame& around = state_.frames.at(record.frame);
+    passed_halt(record.frame);
     ++around.next;
     around.last = Value();
     keep_result(around.id, record.node, Value());
@@ -304,6 +306,25 @@ class Applier {
     known.push_back({record.name, state_.seq + 1, at_, record.path});
   }
 
+  void operator()(const DebugSet& record) {
+    if (!record.on) return state_.debug.reset();
+    if (!state_.debug) state_.debug.emplace();
+    state_.debug->breakpoints = record.breakpoints;
+  }
+
+  void operator()(const Halted& record) {
+    state_.debug->halted = record.frame;
+    state_.debug->stepping = false;
+  }
+
+  void operator()(const HaltPassed& record) {
+    state_.debug->passing = state_.debug->halted;
+    state_.debug->halted = kNoFrame;
+    state_.debug->stepping = record.stepping;
+  }
+
+  void operator()(const Evaluated&) {}
+
   void operator()(const Rewound& record) { state_ = taken_back(std::move(state_), record, at_); }
 
   void operator()(const TimerFired&) {}
@@ -336,6 +357,10 @@ class Applier {
     run.held = held;
     if (held) state_.held.insert(run.id);
     else state_.held.erase(run.id);
+  }
+
+  void passed_halt(FrameId frame) {
+    if (state_.debug && state_.debug->passing == frame) state_.debug->passing = kNoFrame;
   }
 
   void set_variables(const std::vector<std::pair<std::string, Value>>& writes) {

@@ -159,6 +159,17 @@ struct CommandOutcome {
   template <class A> void fields(A& a) { a("id", id); a("refused", refused); }
 };
 
+/// How an instance that is debugged is stopped and let go.
+struct Debugging {
+  std::vector<std::string> breakpoints;
+  bool stepping = false;              ///< stop before whatever step begins next
+  FrameId halted = kNoFrame;          ///< stopped before this frame's next step
+  FrameId passing = kNoFrame;         ///< this frame's next step may begin all the same
+  template <class A> void fields(A& a) {
+    a("breakpoints", breakpoints); a("stepping", stepping); a("halted", halted); a("passing", passing);
+  }
+};
+
 struct Counters {
   std::uint64_t completed = 0, failed = 0, skipped = 0, cancelled = 0, retries = 0, calls = 0, compensations = 0;
   template <class A> void fields(A& a) {
@@ -211,6 +222,7 @@ struct State {
   std::uint32_t last_execution = 1;
   std::vector<Checkpoint> checkpoints;  ///< oldest first
   std::uint32_t rewinds = 0;
+  std::optional<Debugging> debug;     ///< in mode debug
   template <class A> void fields(A& a) {
     a("seq", seq); a("id", id); a("workflow", workflow); a("version", version); a("definition", definition);
     a("correlation_id", correlation_id); a("parent_id", parent_id); a("parent_run", parent_run);
@@ -221,7 +233,7 @@ struct State {
     a("signals", signals); a("runs", runs); a("frames", frames); a("undo", undo); a("settled", settled);
     a("commands", commands);
     a("counters", counters); a("ledger", ledger); a("last_run", last_run); a("last_frame", last_frame); a("last_execution", last_execution);
-    a("rerun_of", rerun_of); a("checkpoints", checkpoints); a("rewinds", rewinds);
+    a("rerun_of", rerun_of); a("checkpoints", checkpoints); a("rewinds", rewinds); a("debug", debug);
   }
 
   // Derived from the above, so neither stored nor compared.

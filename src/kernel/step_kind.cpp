@@ -20,44 +20,49 @@ std::vector<std::uint32_t> StepScope::open_slots() const {
   return slots;
 }
 
-Result<Value> StepScope::evaluate(const jinja::Template& expression) const {
-  return expression.evaluate(NameScope(machine_.program(), machine_.state(), now(), run().frame, run_));
+template <class Evaluate>
+auto StepScope::observed(FrameId frame, const Value& source, const jinja::Scope& scope, Evaluate evaluate) const {
+  return machine_.observed(frame, run_, run().node, source, scope, evaluate);
 }
 
-Result<bool> StepScope::test(const jinja::Template& expression) const {
-  return expression.test(NameScope(machine_.program(), machine_.state(), now(), run().frame, run_));
-}
+Result<Value> StepScope::evaluate(const jinja::Template& expression) const { return evaluate_in(run().frame, expression); }
+Result<bool> StepScope::test(const jinja::Template& expression) const { return test_in(run().frame, expression); }
 
 Result<Value> StepScope::render(const ValueTemplate& value) const {
-  if (value.constant()) return value.render(jinja::ValueScope(Value()));
-  return value.render(NameScope(machine_.program(), machine_.state(), now(), run().frame, run_));
+  if (value.constant()) return value.source();
+  return observed(run().frame, value.source(), NameScope(machine_.program(), machine_.state(), now(), run().frame, run_),
+                  [&](const jinja::Scope& names) { return value.render(names); });
 }
 
 Result<Value> StepScope::render_with(const ValueTemplate& value, const Value& variables) const {
-  return value.render(NameScope(machine_.program(), machine_.state(), now(), run().frame, run_, &variables));
+  return observed(run().frame, value.source(), NameScope(machine_.program(), machine_.state(), now(), run().frame, run_, &variables),
+                  [&](const jinja::Scope& names) { return value.render(names); });
 }
 
 Result<Value> StepScope::evaluate_in(FrameId frame, const jinja::Template& expression) const {
-  return expression.evaluate(NameScope(machine_.program(), machine_.state(), now(), frame, run_));
+  return observed(frame, Value(), NameScope(machine_.program(), machine_.state(), now(), frame, run_),
+                  [&](const jinja::Scope& names) { return expression.evaluate(names); });
 }
 
 Result<bool> StepScope::test_in(FrameId frame, const jinja::Template& expression) const {
-  return expression.test(NameScope(machine_.program(), machine_.state(), now(), frame, run_));
+  return observed(frame, Value(), NameScope(machine_.program(), machine_.state(), now(), frame, run_),
+                  [&](const jinja::Scope& names) { return expression.test(names); });
 }
 
 Result<Value> StepScope::evaluate_with(const jinja::Template& expression, const Value& locals) const {
   const NameScope names(machine_.program(), machine_.state(), now(), run().frame, run_);
-  return expression.evaluate(LocalScope(locals, names));
+  return observed(run().frame, Value(), LocalScope(locals, names),
+                  [&](const jinja::Scope& seen) { return expression.evaluate(seen); });
 }
 
 Result<bool> StepScope::test_with(const jinja::Template& expression, const Value& locals) const {
   const NameScope names(machine_.program(), machine_.state(), now(), run().frame, run_);
-  return expression.test(LocalScope(locals, names));
+  return observed(run().frame, Value(), LocalScope(locals, names), [&](const jinja::Scope& seen) { return expression.test(seen); });
 }
 
 Result<Value> StepScope::render_seeing(const ValueTemplate& value, const Value& locals) const {
   const NameScope names(machine_.program(), machine_.state(), now(), run().frame, run_);
-  return value.render(LocalScope(locals, names));
+  return observed(run().frame, value.source(), LocalScope(locals, names), [&](const jinja::Scope& seen) { return value.render(seen); });
 }
 
 Value StepScope::results() const {
@@ -192,6 +197,17 @@ Status KindRegistry::add(std::unique_ptr<const StepKind> kind) {
   if (find(name)) return fail(code::conflict, "there is already a step kind called '" + name + "'");
   kinds_.push_back(std::move(kind));
   return {};
+}
+
+Status KindRegistry::add_retry_policy(std::string name, RetryFunction function) {
+  if (retry_policy(name)) return fail(code::conflict, "there is already a retry policy called '" + name + "'");
+  retry_policies_.emplace(std::move(name), std::move(function));
+  return {};
+}
+
+const RetryFunction* KindRegistry::retry_policy(std::string_view name) const {
+  const auto found = retry_policies_.find(name);
+  return found == retry_policies_.end() ? nullptr : &found->second;
 }
 
 const StepKind* KindRegistry::find(std::string_view name) const {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -78,6 +79,9 @@ class StepScope {
   void fail(Error error);
 
  private:
+  template <class Evaluate>
+  auto observed(FrameId frame, const Value& source, const jinja::Scope& scope, Evaluate evaluate) const;
+
   Machine& machine_;
   RunId run_;
 };
@@ -145,7 +149,7 @@ class StepKind {
   virtual bool scopes_results() const { return false; }
 };
 
-/// Kinds by name. Set up once, then only read.
+/// Kinds by name, and the retry policies that steps may name. Set up once, then only read.
 class KindRegistry final : public KindCatalog {
  public:
   /// Errors: conflict when the name is taken.
@@ -153,8 +157,13 @@ class KindRegistry final : public KindCatalog {
   const StepKind* find(std::string_view name) const;
   const KindSchema* schema(std::string_view kind) const override;
   std::vector<std::string> kind_names() const override;
+  /// Errors: conflict when the name is taken.
+  Status add_retry_policy(std::string name, RetryFunction function);
+  /// nullptr when there is none.
+  const RetryFunction* retry_policy(std::string_view name) const;
 
  private:
+  std::map<std::string, RetryFunction, std::less<>> retry_policies_;
   std::vector<std::unique_ptr<const StepKind>> kinds_;
 };
 

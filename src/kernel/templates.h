@@ -29,10 +29,12 @@ class ValueTemplate {
   Result<Value> render(const jinja::Scope& scope) const;
   /// Whether it holds no template at all, so that it always renders to the same.
   bool constant() const { return !node_; }
+  /// As it was written.
+  const Value& source() const { return fixed_; }
 
  private:
   struct Node;
-  Value fixed_;                        // the value, when node_ is null
+  Value fixed_;                        // as it was written; without node_ it is the value itself
   std::shared_ptr<const Node> node_;
 };
 

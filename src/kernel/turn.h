@@ -1,9 +1,10 @@
 // One decision in the making. Internal to the kernel: decide() makes a Machine, feeds it one input and takes its commit.
 //
-// The work is spread over six files, one idea each:
+// The work is spread over seven files, one idea each:
 //   machine.cpp       inputs: what start, a reply, the clock and a signal mean; the agenda
 //   requests.cpp      inputs from people: pause, resume, cancel, retry, skip …
 //   lifecycle.cpp     a step's way from started to settled: attempts, calls, failures, hooks; frames that advance
+//   debugging.cpp     breakpoints, what templates read
 //   rewind.cpp        back to a place in the instance's past
 //   children.cpp      child instances: started, released, undone
 //   budget.cpp        what a call may use, and what becomes of one that may not
@@ -15,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "kernel/debugging.h"
 #include "kernel/machine.h"
 #include "kernel/step_kind.h"
 
@@ -54,6 +56,20 @@ class Machine {
   void give_up(RunId id, Error error);
   void settle(RunId id, StepState state, Value result, StepScope::Writes writes, std::optional<Error> error,
               bool tolerated = false);
+  /// Gives what `evaluate` makes of the names of a scope, and records both when the instance is debugged.
+  template <class Evaluate>
+  auto observed(FrameId frame, RunId run, NodeIndex node, const Value& source, const jinja::Scope& scope, Evaluate evaluate)
+      -> decltype(evaluate(scope)) {
+    if (!state_.debug) return evaluate(scope);
+    const Tracing tracing(scope);
+    auto result = evaluate(tracing);
+    Evaluated evaluated{frame, run, node, source, tracing.names_read(), Value(), std::nullopt};
+    if (result) evaluated.result = brief(Value(*result));
+    else evaluated.error = result.error();
+    emit(std::move(evaluated));
+    return result;
+  }
+
   /// Cancels every run below, and gives up their calls in flight. The frames stay until the caller settles `id`.
   void cancel_below(RunId id, std::string_view reason);
   void cancel(RunId id, std::string_view reason);
@@ -82,6 +98,8 @@ class Machine {
   void on(const Update& update);
   void on(const MakeCheckpoint& make);
   void on(const Rewind& rewind);
+  void on(const Debug& debug);
+  void on(const StepOnce&);
   void on(const Complete& complete);
   void on(const Impossible& request) { refuse(request.why); }
   void on(const ChildEnded& ended);
@@ -101,6 +119,10 @@ class Machine {
   void carry_out(const Advance& item);
   void carry_out(const Attend& item);
   void carry_out(const Undoing&);
+
+  // --- debugging.cpp ---
+  bool halts(const Frame& frame, NodeIndex next);
+  void pass_halt(bool stepping);
 
   // --- lifecycle.cpp ---
   void start_step(const Frame& frame, NodeIndex node);

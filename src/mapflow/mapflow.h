@@ -19,6 +19,7 @@
 #include "builder/render.h"
 #include "builder/validator.h"
 #include "engine/agent.h"
+#include "engine/async.h"
 #include "engine/engine.h"
 #include "engine/handler.h"
 #include "fluent/patterns.h"

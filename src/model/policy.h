@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,17 @@ bool should_retry(const RetryPolicy& policy, const Error& error, std::uint32_t a
 /// The delay before attempt `attempt` + 1. `chance` in [0, 1) picks the jitter. Capped by max_delay before the jitter;
 /// an agent's retry_after raises it.
 Duration retry_delay(const RetryPolicy& policy, const Error& error, std::uint32_t attempt, double chance);
+
+/// What a registered retry policy is asked after a failed attempt that may be tried again at all (max_attempts, retry_on
+/// and abort_on hold for every strategy).
+struct RetryQuestion {
+  const RetryPolicy& policy;
+  const Error& error;
+  std::uint32_t attempt = 1;  ///< that failed
+  double chance = 0;          ///< in [0, 1), the same whenever this question is asked again
+};
+/// The delay before the next attempt; nullopt: there is none.
+using RetryFunction = std::function<std::optional<Duration>(const RetryQuestion&)>;
 
 enum class CompensationStrategy : std::uint8_t { none, backward, forward, parallel, custom };
 

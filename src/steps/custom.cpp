@@ -1,5 +1,6 @@
 // custom: calls a handler that the program registered. Worth what the handler returns.
 #include "steps/registry.h"
+#include "steps/span.h"
 
 namespace mapflow::steps {
 
@@ -8,6 +9,7 @@ namespace {
 struct CustomSpec final : kernel::StepSpec {
   std::string handler;
   kernel::ValueTemplate input;
+  kernel::ValueTemplate heartbeat;
 };
 
 class Custom final : public kernel::StepKind {
@@ -21,6 +23,7 @@ class Custom final : public kernel::StepKind {
     auto spec = std::make_unique<CustomSpec>();
     spec->handler = compiler.text("handler");
     MAPFLOW_ASSIGN(spec->input, compiler.value("input"));
+    MAPFLOW_ASSIGN(spec->heartbeat, compiler.value("heartbeat"));
     return spec;
   }
 
@@ -30,6 +33,13 @@ class Custom final : public kernel::StepKind {
     if (!input) return scope.fail(std::move(input.error()));
     Object request;
     request.set("data", *std::move(input));
+    const auto heartbeat = scope.render(spec.heartbeat);
+    if (!heartbeat) return scope.fail(heartbeat.error());
+    if (!heartbeat->is_null()) {
+      const auto span = read_duration(*heartbeat);
+      if (!span) return scope.fail(span.error());
+      request.set("heartbeat_us", span->count());
+    }
     scope.call({kernel::Target::Kind::handler, spec.handler}, std::move(request));
   }
 
@@ -40,6 +50,7 @@ class Custom final : public kernel::StepKind {
     schema.doc = "Calls a handler that the embedding program registered by name.";
     schema.fields.push_back(FieldSpec("handler", FieldType::name, "The handler's name.").needed());
     schema.fields.push_back(FieldSpec("input", FieldType::value, "What the handler is given."));
+    schema.fields.push_back(FieldSpec("heartbeat", FieldType::duration, "The attempt fails when the handler is silent for so long."));
     return schema;
   }
 };

@@ -1,5 +1,6 @@
 // wait: until time has passed, something holds, or a signal comes. Costs no thread while it waits.
 #include "steps/registry.h"
+#include "steps/span.h"
 
 namespace mapflow::steps {
 
@@ -15,13 +16,6 @@ struct WaitSpec final : kernel::StepSpec {
 
   bool watches() const override { return condition.has_value(); }
 };
-
-Result<Duration> read_duration(const Value& value) {
-  if (value.is_number()) return duration_from_seconds(value.as_double());
-  if (value.is_text()) return parse_duration(value.as_text());
-  return fail(code::invalid_input,
-              "a duration is a number of seconds or a text like 10s, not a " + std::string(to_string(value.type())));
-}
 
 class Wait final : public kernel::StepKind {
  public:

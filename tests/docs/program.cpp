@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "base/ensure.h"
@@ -26,6 +27,7 @@
 #include "builder/reader.h"
 #include "cli/definitions.h"
 #include "cli/wire.h"
+#include "engine/async.h"
 #include "engine/engine.h"
 #include "value/json.h"
 
@@ -143,6 +145,27 @@ void add_handlers(Engine& engine) {
       if (each.size() > longest.size()) longest = each;
     return longest;
   });
+  // end
+  // docs/steps.md: forms
+  engine.coroutine("fetch", [](AsyncInput in) -> Async<Result<Value>> {
+    for (int looked = 1; looked < 3; ++looked) {
+      if (in.cancelled()) co_return fail(code::cancelled, "nobody waits any more");
+      in.progress(object({{"looked", looked}}));
+      co_await in.sleep(std::chrono::milliseconds(5));
+    }
+    co_return Value("the third look found it");
+  });
+  engine.handler("stuck", [](const StepInput& in) -> Result<Value> {
+    in.heartbeat();
+    while (!in.cancelled()) std::this_thread::yield();  // where the work would be
+    return fail(code::cancelled, "given up");
+  });
+  // end
+  // docs/steps.md: policy
+  ensure(engine.retry_policy("as_told", [](const RetryQuestion& question) -> std::optional<Duration> {
+    if (question.error.is("closed") && question.attempt < 3) return std::chrono::milliseconds(2 * question.attempt);
+    return std::nullopt;
+  }).has_value(), "no other policy has the name");
   // end
   engine.handler("undo", [](const StepInput& in) -> Result<Value> { return Value(in.envelope.path); });
 }

@@ -57,7 +57,9 @@ Definition workflow(Block steps) {
 
 std::string fingerprint(const kernel::State& state) { return kernel::encode_state(state); }
 
-Driver::Driver(Definition definition) : kinds_(steps::make_registry()), environment_(jinja::workflow_environment()) {
+Driver::Driver(Definition definition, Policies policies)
+    : kinds_(steps::make_registry()), environment_(jinja::workflow_environment()) {
+  for (auto& [name, function] : policies) REQUIRE(kinds_->add_retry_policy(name, std::move(function)));
   auto compiled = kernel::compile(std::move(definition), "hash", *kinds_, environment_);
   INFO("compiling: " << (compiled ? "" : compiled.error().to_string()));
   REQUIRE(compiled.has_value());

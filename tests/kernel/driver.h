@@ -6,6 +6,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,12 @@ Definition workflow(Block steps);
 
 using Script = std::function<Result<Value>(const Envelope&)>;
 
+/// Registered retry policies by name.
+using Policies = std::map<std::string, RetryFunction>;
+
 class Driver {
  public:
-  explicit Driver(Definition definition);
+  explicit Driver(Definition definition, Policies policies = {});
 
   /// What an agent or handler answers. Without one, the call stays unanswered.
   void agent(std::string name, Script script) { scripts_[std::move(name)] = std::move(script); }
