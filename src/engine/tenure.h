@@ -168,6 +168,9 @@ class Tenure {
   void charge_parent(Instance& instance, const kernel::Spending& used, const kernel::Reserve& reserved);
 
   // --- turns (tenure_turns.cpp) ---
+  Result<bool> take_turn_again(const Instance& instance);
+  Result<bool> must_wait(const Definition& definition, const std::string& key) const;
+  void replace_others(const std::string& id, const Definition& definition, const std::string& key);
   Status take_turn(const std::string& id, const kernel::Program& program, kernel::Start& start);
   void enroll_turn(const Instance& instance);
   void end_turn(const Instance& instance);

@@ -126,10 +126,13 @@ Result<Value> Tenure::ask_absent(const std::string& id, const Demand& demand, co
 /// A request that may bring the instance back.
 Result<Value> Tenure::ask_over(const persistence::InstanceRow& row, const Demand& demand, const kernel::Ticket* ticket) {
   MAPFLOW_ASSIGN(Instance* const instance, revive(row));
-  const auto input = input_for(*instance, demand);
+  auto input = input_for(*instance, demand);
+  const auto waits = take_turn_again(*instance);
+  if (!waits) input = fail(waits.error());
+  else if (auto* rewind = input ? std::get_if<kernel::Rewind>(&*input) : nullptr) rewind->queued = *waits;
   std::optional<Error> refused = input ? decide(*instance, *input, ticket) : std::optional(input.error());
   if (!refused) {
-    enroll_turn(*instance);  // whoever comes back goes on at once, be there a place or not
+    enroll_turn(*instance);
     return Value();
   }
   remove(*instance);  // it stays over

@@ -31,23 +31,33 @@ Error no_place(const std::string& workflow, std::string what) {
 /// key.
 Status Tenure::take_turn(const std::string& id, const kernel::Program& program, kernel::Start& start) {
   if (!program.definition().concurrency) return {};
-  const Concurrency& rules = *program.definition().concurrency;
-  const std::string& workflow = program.definition().id;
   MAPFLOW_ASSIGN(start.turn_key, program.turn_key(start.input));
-  const auto busy = [&] {
-    return !turns_.has_place(workflow, rules, start.turn_key) || turns_.somebody_waits(workflow, rules, start.turn_key);
-  };
-  start.queued = busy();
-  if (!start.queued) return {};
-  if (rules.on_conflict == OnConflict::reject) return fail(no_place(workflow, "as many instances as may run are running"));
-  if (rules.on_conflict == OnConflict::replace) {
-    for (const InstanceRef ref : turns_.in_the_way(workflow, rules, start.turn_key))
-      if (Instance* const other = parts_.instances.find(ref)) decide(*other, kernel::Cancel{"replaced by " + id});
-    start.queued = busy();
-  }
-  if (start.queued && turns_.waiting(workflow) >= rules.max_waiting)
-    return fail(no_place(workflow, fmt::format("{} instances wait for their turn already", rules.max_waiting)));
+  if (program.definition().concurrency->on_conflict == OnConflict::replace) replace_others(id, program.definition(), start.turn_key);
+  MAPFLOW_ASSIGN(start.queued, must_wait(program.definition(), start.turn_key));
   return {};
+}
+
+/// Whether an instance that is over has to wait before it goes on again. Errors: as take_turn.
+Result<bool> Tenure::take_turn_again(const Instance& instance) {
+  if (!takes_turns(instance)) return false;
+  return must_wait(instance.program->definition(), instance.state->turn_key);
+}
+
+/// Whether there is no place for one more. Errors: resource_exhausted when there is none to wait in either.
+Result<bool> Tenure::must_wait(const Definition& definition, const std::string& key) const {
+  const Concurrency& rules = *definition.concurrency;
+  const std::string& workflow = definition.id;
+  if (turns_.has_place(workflow, rules, key) && !turns_.somebody_waits(workflow, rules, key)) return false;
+  if (rules.on_conflict == OnConflict::reject) return fail(no_place(workflow, "as many instances as may run are running"));
+  if (turns_.waiting(workflow) < rules.max_waiting) return true;
+  return fail(no_place(workflow, fmt::format("{} instances wait for their turn already", rules.max_waiting)));
+}
+
+void Tenure::replace_others(const std::string& id, const Definition& definition, const std::string& key) {
+  const auto busy = must_wait(definition, key);
+  if (busy && !*busy) return;
+  for (const InstanceRef ref : turns_.in_the_way(definition.id, *definition.concurrency, key))
+    if (Instance* const other = parts_.instances.find(ref); other && other->id != id) decide(*other, kernel::Cancel{"replaced by " + id});
 }
 
 void Tenure::enroll_turn(const Instance& instance) {

@@ -81,6 +81,7 @@ struct Rewind {
   Place place;
   bool same_execution = false;       ///< steps keep their idempotency keys: a retry
   std::shared_ptr<const Mark> mark;  ///< the instance as it was there, which only the journal knows
+  bool queued = false;               ///< it is not its turn: it goes on with Admit
 };
 /// Sets variables, by dotted name, of a paused or suspended instance, and the members of its budget that are given.
 struct Update {

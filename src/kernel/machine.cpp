@@ -99,7 +99,12 @@ void Machine::on(const Start& start) {
 
 void Machine::on(const Admit&) {
   if (state_.state != WorkflowState::pending) return;
+  const bool begun = !state_.frames.empty();  // it was taken back, and waited for a place
   emit(StateChanged{WorkflowState::running, "its turn has come", std::nullopt});
+  if (begun) {
+    attend_everything();
+    return fire_timers();
+  }
   open_frame(kNoRun, program_.main(), FrameRole::main, 0, Value());
 }
 

@@ -111,6 +111,8 @@ void Machine::leave_suspension() {
 void Machine::on(const Complete& complete) {
   for (const auto& [id, run] : state_.runs) {
     if (!awaits(id, run.attempt) || run.calls_child() || state_.idempotency_key(program_, run) != complete.token) continue;
+    if (complete.outcome)
+      if (Status fits = node(run).kind->check_answer(*node(run).spec, *complete.outcome); !fits) return refuse(std::move(fits.error()));
     return on(CallDone{id, run.attempt, complete.outcome});
   }
   if (is_terminal(state_.state)) return refuse("answer a call of");

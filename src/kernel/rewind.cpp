@@ -189,6 +189,7 @@ void Machine::on(const Rewind& rewind) {
     return refuse(Error(code::invalid_state, "cannot rewind instance '" + state_.id + "' to " + describe(rewind.place) +
                                                  ": its compensation_steps have run since", "rerun it"));
   const bool held = state_.state == WorkflowState::paused;
+  const bool waits = rewind.queued || state_.state == WorkflowState::pending;
   cancel_everything("the instance is rewound");
   Rewound rewound;
   rewound.to = describe(rewind.place);
@@ -196,7 +197,7 @@ void Machine::on(const Rewind& rewind) {
   rewound.since = rewind.mark->at;
   rewound.mark = encode_state(mark);
   rewound.execution = rewind.same_execution ? 0 : state_.last_execution + 1;
-  rewound.as = held ? WorkflowState::paused : WorkflowState::running;
+  rewound.as = held ? WorkflowState::paused : waits ? WorkflowState::pending : WorkflowState::running;
   emit(std::move(rewound));
   attend_everything();
   if (going()) fire_timers();

@@ -180,6 +180,8 @@ void StepKind::on_child(StepScope& scope) const {
 }
 
 void StepKind::on_reply(StepScope& scope, const Reply& reply) const { scope.finish(reply.result); }
+Status StepKind::check_answer(const StepSpec&, const Reply&) const { return {}; }
+
 void StepKind::on_timer(StepScope& scope) const { scope.finish(Value()); }
 bool StepKind::on_timeout(StepScope&) const { return false; }
 std::uint32_t StepKind::blocks_expected(const Run&, const StepSpec&) const { return 1; }

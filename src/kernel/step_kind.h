@@ -135,6 +135,9 @@ class StepKind {
   virtual void on_child(StepScope& scope) const;
   /// The call succeeded. Default: the reply's result is the step's.
   virtual void on_reply(StepScope& scope, const Reply& reply) const;
+  /// Whether an answer that comes later, by the call's token, can be the step's. A refused one leaves the call open, so that
+  /// whoever gave it can give another. Errors: invalid_input. Default: any can.
+  virtual Status check_answer(const StepSpec& spec, const Reply& reply) const;
   /// The time given to wait() has come. Default: finish with null.
   virtual void on_timer(StepScope& scope) const;
   /// The attempt's time is up. True: the kind goes on in another way (it opened a block). Default: the attempt fails.

@@ -26,16 +26,16 @@ constexpr std::array<std::uint32_t, 10> workflow_table() {
   const std::uint32_t unhappy_end = to({failed, cancelled, timed_out, compensating});
   std::array<std::uint32_t, 10> table{};
   const auto row = [&](WorkflowState from, std::uint32_t bits) { table[static_cast<std::size_t>(from)] = bits; };
-  row(pending, to({running, cancelled, timed_out}));
+  row(pending, to({running, cancelled, timed_out, compensating}));  // compensating: it was taken back, and had done something
   row(running, to({paused, suspended, completed}) | unhappy_end);
   row(paused, to({running}) | unhappy_end);
   row(suspended, to({running, paused}) | unhappy_end);
   row(compensating, to({compensated, failed, cancelled, timed_out}));
-  row(failed, to({running}));  // retry, rewind
-  row(cancelled, to({running}));  // rewind
-  row(timed_out, to({running}));
-  row(compensated, to({running}));
-  row(completed, to({running, compensating}));  // compensating: with the parent that it is a part of
+  row(failed, to({running, pending}));  // retry, rewind; pending: where it is not its turn
+  row(cancelled, to({running, pending}));
+  row(timed_out, to({running, pending}));
+  row(compensated, to({running, pending}));
+  row(completed, to({running, pending, compensating}));  // compensating: with the parent that it is a part of
   return table;
 }
 

@@ -54,17 +54,24 @@ class Message final : public kernel::StepKind {
   void on_reply(kernel::StepScope& scope, const Reply& reply) const override {
     const auto& spec = scope.spec<MessageSpec>();
     if (!spec.wait_for_response) return scope.finish(Value());
-    if (spec.expect) {
-      if (const auto found = spec.expect->check(reply.result); !found.empty()) {
-        Error error = schema_error("the reply", found);
-        error.code = code::invalid_output;
-        return scope.fail(std::move(error));
-      }
+    if (Status fits = fit("the reply", spec, reply); !fits) {
+      fits.error().code = code::invalid_output;
+      return scope.fail(std::move(fits.error()));
     }
     scope.finish(reply.result);
   }
 
+  Status check_answer(const kernel::StepSpec& spec, const Reply& reply) const override {
+    return fit("the answer", static_cast<const MessageSpec&>(spec), reply);
+  }
+
  private:
+  static Status fit(std::string_view what, const MessageSpec& spec, const Reply& reply) {
+    if (!spec.expect) return {};
+    const auto found = spec.expect->check(reply.result);
+    return found.empty() ? Status() : fail(schema_error(what, found));
+  }
+
   static KindSchema describe() {
     KindSchema schema;
     schema.name = "message";

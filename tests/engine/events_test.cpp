@@ -38,6 +38,19 @@ steps:
   - { id: a, type: message, destination: worker, action: fine, compensate: { type: message, destination: worker, action: "{{ also }}" } }
   - { id: b, type: message, destination: worker, action: bad }
 )";
+constexpr std::string_view kTripped = R"(
+id: tripped
+agents: { frail: { queue: f, circuit_breaker: { failure_threshold: 1, window: 1m, open_for: 1s } } }
+steps:
+  - { id: first, type: message, destination: frail, action: down, on_error: continue }
+  - { id: nap, type: wait, duration: 5s }
+  - { id: again, type: message, destination: frail, action: fine }
+)";
+constexpr std::string_view kHandled = R"(
+id: handled
+steps:
+  - { id: told, type: custom, handler: tells, heartbeat: 1m }
+)";
 constexpr std::string_view kSlow = R"(
 id: slow
 timeout: 1m
@@ -55,6 +68,7 @@ steps:
 
 std::optional<Result<Value>> answer(const Envelope& call) {
   if (call.action == "never") return std::nullopt;
+  if (call.action == "down") return fail(code::unavailable, "nobody there");
   if (call.action == "bad") return fail(code::invalid_input, "no");
   if (call.action == "shaky" && call.attempt == 1) return fail(code::unavailable, "not yet");
   return Value(1);
@@ -65,17 +79,24 @@ std::optional<Result<Value>> answer(const Envelope& call) {
 TEST_CASE("every type of event that is promised is emitted") {
   World world;
   world.agents->script = answer;
-  for (const std::string_view yaml : {kGood, kUndone, kSlow, kParked}) world.add(definition(yaml));
+  world.handlers->set("tells", [](const StepInput& in) -> Result<Value> {
+    in.progress(50);
+    return Value();
+  }, HandlerMode::pooled);
+  for (const std::string_view yaml : {kGood, kUndone, kSlow, kParked, kTripped, kHandled}) world.add(definition(yaml));
   world.node();
   world.start("good", "good");
   world.time.advance(5s);
   world.ask("good", kernel::Pause{});
   world.time.advance(1s);
   world.ask("good", kernel::Update{object({{"x", 1}})});
+  world.ask("good", kernel::MakeCheckpoint{"here"});
   world.ask("good", kernel::Resume{});
   world.ask("good", kernel::Signal{"go", {}});
   world.start("undone", "undone");
   world.start("half_undone", "undone", object({{"also", "bad"}}));
+  world.start("tripped", "tripped");
+  world.start("handled", "handled");
   world.start("slow", "slow");
   world.start("given_up", "slow");
   world.start("parked", "parked");
@@ -89,7 +110,8 @@ TEST_CASE("every type of event that is promised is emitted") {
        {"workflow.started", "workflow.paused", "workflow.resumed", "workflow.suspended", "workflow.completed", "workflow.failed",
         "workflow.cancelled", "workflow.timed_out", "workflow.compensating", "workflow.compensated", "step.started", "step.completed",
         "step.failed", "step.retrying", "step.skipped", "step.cancelled", "step.timed_out", "step.compensating", "step.compensated",
-        "step.compensation_failed", "signal.received", "timer.fired", "variables.updated"}) {
+        "step.compensation_failed", "step.progress", "signal.received", "timer.fired", "checkpoint.created", "variables.updated", "agent.circuit_opened",
+        "agent.circuit_closed"}) {
     CAPTURE(promised);
     CHECK(heard.contains(promised));
   }

@@ -72,6 +72,52 @@ TEST_CASE("a key is worked on by one at a time, and the others are not held back
   }
 }
 
+TEST_CASE("who is brought back by a rewind waits for a place like everybody") {
+  Queue queue(flow("max_running: 1"));
+  queue.start("a");
+  queue.finish();
+  REQUIRE(queue.world.until_state("a", WorkflowState::completed));
+  queue.start("b");
+  queue.world.time.advance(5s);
+  const auto rewound = queue.world.ask("a", kernel::Rewind{{"", "s"}, false, nullptr});
+  queue.world.time.advance(1s);
+  REQUIRE(rewound->ok());
+  CHECK(queue.state("a") == WorkflowState::pending);
+  CHECK(queue.running() == "b");
+  SUBCASE("and goes on when it is free") {
+    queue.finish();
+    CHECK(queue.running() == "a");
+    queue.finish();
+    CHECK(queue.world.until_state("a", WorkflowState::completed));
+  }
+  SUBCASE("or is cancelled, having done nothing") {
+    queue.world.ask("a", kernel::Cancel{});
+    CHECK(queue.world.until_state("a", WorkflowState::cancelled));
+    CHECK(queue.running() == "b");
+  }
+  SUBCASE("also when the node dies meanwhile") {
+    queue.world.crash();
+    queue.world.agents->calls.clear();
+    queue.world.node("second");
+    REQUIRE(queue.world.until([&] { return queue.running() == "b"; }));
+    queue.finish();
+    REQUIRE(queue.world.until([&] { return queue.running() == "a"; }));
+    queue.finish();
+    CHECK(queue.world.until_state("a", WorkflowState::completed));
+  }
+}
+
+TEST_CASE("who is brought back while nobody waits and a place is free goes on at once") {
+  Queue queue(flow("max_running: 1"));
+  queue.start("a");
+  queue.finish();
+  REQUIRE(queue.world.until_state("a", WorkflowState::completed));
+  queue.world.time.advance(5s);
+  queue.world.ask("a", kernel::Rewind{{"", "s"}, false, nullptr});
+  queue.world.time.advance(1s);
+  CHECK(queue.running() == "a");
+}
+
 TEST_CASE("a start that finds no place can be refused") {
   Queue queue(flow("max_running: 1, on_conflict: reject"));
   CHECK(queue.start("a")->ok());

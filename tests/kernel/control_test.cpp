@@ -417,3 +417,20 @@ TEST_CASE("an error under the token fails the attempt, and the next one is a cal
   CHECK(driver.sent.size() == 2);
   CHECK(driver.sent[1].attempt == 2);
 }
+
+TEST_CASE("an answer that does not fit what the step expects is refused, and another one may follow") {
+  Step ask = message("a", "person");
+  ask.fields.set("expect", object({{"type", "object"}, {"required", array({"ok"})}}));
+  Driver driver(workflow({std::move(ask)}));
+  driver.start();
+  Reply later;
+  later.pending = true;
+  driver.give(kernel::CallDone{kernel::RunId(1), 1, std::move(later)});
+  const auto unfit = driver.give(kernel::Complete{"i1/a#1", Reply{Value("yes"), {}}});
+  REQUIRE(unfit.refused);
+  CHECK(unfit.refused->is(code::invalid_input));
+  CHECK(unfit.refused->message.find("the answer") != std::string::npos);
+  CHECK(unfit.records.empty());
+  CHECK(!driver.give(kernel::Complete{"i1/a#1", Reply{object({{"ok", true}}), {}}}).refused);
+  CHECK(driver.state_name() == WorkflowState::completed);
+}

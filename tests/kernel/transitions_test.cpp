@@ -178,16 +178,16 @@ TEST_CASE("which workflow state may follow which") {
     others.insert(unhappy.begin(), unhappy.end());
     return others;
   };
-  check_table(kStates, {{pending, {running, cancelled, timed_out}},
+  check_table(kStates, {{pending, {running, cancelled, timed_out, compensating}},
                         {running, and_unhappy({paused, suspended, completed})},
                         {paused, and_unhappy({running})},
                         {suspended, and_unhappy({running, paused})},
                         {compensating, {compensated, failed, cancelled, timed_out}},
-                        {completed, {running, compensating}},
-                        {failed, {running}},
-                        {cancelled, {running}},
-                        {compensated, {running}},
-                        {timed_out, {running}}});
+                        {completed, {running, pending, compensating}},
+                        {failed, {running, pending}},
+                        {cancelled, {running, pending}},
+                        {compensated, {running, pending}},
+                        {timed_out, {running, pending}}});
 }
 
 TEST_CASE("which step state may follow which") {
