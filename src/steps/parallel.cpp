@@ -119,15 +119,19 @@ class Parallel final : public kernel::StepKind {
     return join.values.is_array() && slot < join.values.size() ? join.values.as_array()[slot] : Value();
   }
 
+  /// Its code and cause are those of the branch that failed first; all are listed in the order of the branches.
   static Error combined_error(const kernel::StepScope& scope) {
-    const auto& errors = scope.run().join.errors;
-    const Error& first = errors.front().second;
+    auto errors = scope.run().join.errors;
+    const Error first = errors.front().second;
     const auto& names = scope.spec<ParallelSpec>().names;
     if (errors.size() == 1)
       return kernel::because_of(first, "branch '" + names[errors.front().first] + "' failed: " + first.message);
+    std::ranges::sort(errors, {}, &std::pair<std::uint32_t, Error>::first);
     std::string message = std::to_string(errors.size()) + " branches failed";
-    for (const auto& [slot, each] : errors)
-      message += (&each == &first ? ": '" : "; '") + names[slot] + "': " + each.message;
+    for (std::string_view mark = ": '"; const auto& [slot, each] : errors) {
+      message += std::string(mark) + names[slot] + "': " + each.message;
+      mark = "; '";
+    }
     Error combined = kernel::because_of(first, std::move(message));
     combined.details = list_of(errors, [&](std::uint32_t slot) { return names[slot]; });
     return combined;
