@@ -2,6 +2,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include <filesystem>
+
 #include "cli/help_format.h"
 #include "cli/usage_error.h"
 #include "cli/version.h"
@@ -88,7 +90,11 @@ void add_run(CLI::App& app, Target& to) {
       "\nexit status: 0 completed, 1 ended otherwise or is suspended, 2 bad usage, definition or input,\n"
       "  3 the store cannot be used, 130 interrupted: the instance stays, run again with its --id to go on\n"
       "\nexample: mapflow run orders.yaml -i order_id=A-17 -i 'items=[\"pen\", \"ink\"]' --store sqlite:orders.db");
-  run.callback([&to] { to.chosen = to.run; });
+  run.callback([&to, &run] {
+    if (run.count("FILE") == 0 && !std::filesystem::exists(to.run.file))
+      throw CLI::RequiredError("FILE, or a " + to.run.file + " in this folder,");
+    to.chosen = to.run;
+  });
 }
 
 void add_validate(CLI::App& app, Target& to) {
