@@ -43,7 +43,7 @@ TEST_CASE("a partition whose slot moves to another server of the cluster is writ
   RedisCluster& cluster = shared_redis_cluster();
   const std::string name = fresh_name();
   Outcomes outcomes;  // outlives the store
-  const auto store = open_or_fail(cluster.url("prefix=" + name));
+  const auto store = open_or_fail(cluster.url("patience=60&prefix=" + name));
   const Lease lease = acquire(*store, Partition(0));
   int number = 0;
   std::vector<std::string> expected;
