@@ -78,6 +78,7 @@ class Sink {
   ~Sink() { ::operator delete(bytes_); }
 
   void append(const char* text, std::size_t count) {
+    if (count == 0) return;  // `text` may be null
     if (count > capacity_ - size_) grow(count);
     std::memcpy(bytes_ + size_, text, count);
     size_ += count;

@@ -12,7 +12,7 @@ namespace mapflow::jinja::detail {
 
 namespace {
 
-bool texts_equal(Cell a, Cell b) { return a.size == b.size && std::memcmp(a.bytes, b.bytes, a.size) == 0; }
+bool texts_equal(Cell a, Cell b) { return a.text() == b.text(); }
 
 bool dicts_equal(Vm& vm, Cell a, Cell b) {
   if (length_of(vm, a) != length_of(vm, b)) return false;
@@ -263,8 +263,8 @@ Cell concatenate(Vm& vm, Cell a, Cell b) {
     if (size > std::numeric_limits<std::uint32_t>::max()) vm.limit_error("the text is longer than its limit allows");
     vm.tick(size / 64);
     auto* bytes = vm.arena.array<char>(size);
-    std::memcpy(bytes, a.bytes, a.size);
-    std::memcpy(bytes + a.size, b.bytes, b.size);
+    a.text().copy(bytes, a.size);  // unlike memcpy it takes an empty text, whose bytes may be nowhere
+    b.text().copy(bytes + a.size, b.size);
     return Cell::borrowed({bytes, size}, a.is_markup());
   }
   const bool lists = a.is_list() && b.is_list();
