@@ -277,9 +277,9 @@ Timestamp Dispatcher::miss_heartbeats() {
       next = std::min(next, due);
       return false;
     }
-    found->second.pulse->cancelled.store(true, std::memory_order_relaxed);
     Error silent(code::timeout, fmt::format("its handler was not heard of for {}", format_duration(listening.silence)));
     mailbox_->post(CallOutcome{listening.instance, CallDone{listening.run, listening.attempt, fail(std::move(silent))}, listening.envelope_id});
+    found->second.pulse->cancelled.store(true, std::memory_order_relaxed);  // afterwards: its own answer comes second
     return true;
   });
   return next;
