@@ -35,6 +35,7 @@ struct Target {
   JinjaEvalOptions eval;
   JinjaReplOptions repl;
   StoreVerifyOptions verify;
+  StoreToolOptions tool;
   BenchSequentialOptions sequential;
   BenchStoreLimitOptions limit;
   BenchLoopOptions loop;
@@ -354,6 +355,24 @@ void add_store(CLI::App& app, Target& to) {
   store_option(verify, to.verify.store);
   json_flag(verify, to.verify.json);
   verify.callback([&to] { to.chosen = to.verify; });
+
+  using What = StoreToolOptions::What;
+  const auto tool = [&](const char* name, What what, const std::string& doc) -> CLI::App& {
+    CLI::App& verb = *store.add_subcommand(name, doc);
+    store_option(verb, to.tool.store);
+    json_flag(verb, to.tool.json);
+    verb.callback([&to, what] {
+      to.tool.what = what;
+      to.chosen = to.tool;
+    });
+    return verb;
+  };
+  tool("stats", What::stats, "count what is in a store, and say how its tiers are doing");
+  tool("migrate", What::migrate, "bring the tables of a store up to this version; it is opened, and nothing else");
+  CLI::App& out = tool("export", What::export_all, "write all of a store that no node runs to a file, for another kind of store");
+  out.add_option("FILE", to.tool.file, "a file that does not exist yet")->required();
+  CLI::App& in = tool("import", What::import_all, "fill an empty store with what another one's export wrote");
+  in.add_option("FILE", to.tool.file, "the exported store")->required();
 }
 
 void load_options(CLI::App& app, BenchLoad& load) {

@@ -180,6 +180,14 @@ struct StoreVerifyOptions {
   bool json = false;
 };
 
+struct StoreToolOptions {
+  enum class What : std::uint8_t { stats, migrate, export_all, import_all };
+  What what = What::stats;
+  std::string file;                  ///< of an export or import
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
 /// How much work a benchmark is given.
 struct BenchLoad {
   std::uint32_t steps = 10;          ///< per workflow
@@ -227,7 +235,7 @@ struct VersionOptions {
 
 using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, TestOptions, PatternsOptions, NewOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
                              ServeOptions, StartVerbOptions, RequestOptions, RerunOptions, InboxOptions, WatchOptions, ResultOptions,
-                             JinjaRenderOptions, JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, BenchSequentialOptions,
+                             JinjaRenderOptions, JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, StoreToolOptions, BenchSequentialOptions,
                              BenchStoreLimitOptions, BenchLoopOptions, BenchWaitingOptions, BenchRecoveryOptions, VersionOptions>;
 
 }  // namespace mapflow::cli

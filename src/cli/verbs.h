@@ -30,6 +30,7 @@ ExitCode execute(const JinjaRenderOptions& options, Console& console);
 ExitCode execute(const JinjaEvalOptions& options, Console& console);
 ExitCode execute(const JinjaReplOptions& options, Console& console);
 ExitCode execute(const StoreVerifyOptions& options, Console& console);
+ExitCode execute(const StoreToolOptions& options, Console& console);
 ExitCode execute(const BenchSequentialOptions& options, Console& console);
 ExitCode execute(const BenchStoreLimitOptions& options, Console& console);
 ExitCode execute(const BenchLoopOptions& options, Console& console);

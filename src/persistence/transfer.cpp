@@ -281,6 +281,17 @@ class Importer {
 }  // namespace
 
 Result<TransferReport> export_store(Store& store, std::ostream& out, Timestamp now) { return Exporter(store, out).run(now); }
+
+Result<std::uint32_t> exported_partitions(std::istream& in) {
+  FileReader file(in);
+  MAPFLOW_TRY(file.begin());
+  MAPFLOW_ASSIGN(const auto item, file.next());
+  in.clear();
+  in.seekg(0);
+  if (item.first != Item::shape) return damaged("does not begin as it must");
+  return static_cast<std::uint32_t>(ByteReader(item.second).number());
+}
+
 Result<TransferReport> import_store(Store& store, std::istream& in) { return Importer(store, in).run(); }
 
 }  // namespace mapflow::persistence

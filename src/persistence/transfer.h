@@ -22,6 +22,10 @@ struct TransferReport {
 /// from a backend that cannot list its definitions; unavailable when `out` fails.
 Result<TransferReport> export_store(Store& store, std::ostream& out, Timestamp now);
 
+/// How many shared partitions a store for this file must have. Leaves `in` at its beginning. Errors: corrupt; invalid_state when
+/// a newer program wrote it.
+Result<std::uint32_t> exported_partitions(std::istream& in);
+
 /// Fills an empty store. What does not end in an error is there completely; after one the store is to be thrown away.
 /// Errors: conflict when the store is not empty; invalid_input when it has another number of shared partitions;
 /// corrupt when the file was cut short, damaged, or is none; invalid_state when a newer program wrote it.

@@ -78,6 +78,9 @@ TEST_CASE("a store goes from SQLite through a file to PostgreSQL, through anothe
   fill(*first);
   const std::string one = exported(*first);
   const auto middle = *open_cut(shared_postgres().url("schema=transfer_1"), first->shared_partitions());
+  std::istringstream looked_at(one);
+  CHECK(*exported_partitions(looked_at) == first->shared_partitions());
+  CHECK(looked_at.tellg() == 0);
   import_into(*middle, one);
   const std::string two = exported(*middle);
   CHECK(two == one);

@@ -1,0 +1,61 @@
+"""store stats, migrate, export, import, and composite stores from a file."""
+
+import os
+
+from mapflow_process import ProcessTest, main, message, workflow
+
+
+class Tools(ProcessTest):
+    def run_one(self, store, name="a"):
+        self.write("flow.yaml", workflow(message("one", value=1) + message("two", value=2)))
+        self.expect(self.mapflow("run", "flow.yaml", "--id", name, "--store", store), 0)
+
+    def test_a_store_is_exported_and_imported_and_everything_is_as_it_was(self):
+        self.run_one("sqlite:first.db")
+        shown = self.document(self.expect(self.mapflow("show", "a", "--store", "sqlite:first.db", "--json"), 0))
+        history = self.document(self.expect(self.mapflow("history", "a", "--store", "sqlite:first.db", "--json"), 0))
+        out = self.document(self.expect(self.mapflow("store", "export", "all.mapflow", "--store", "sqlite:first.db", "--json"), 0))
+        self.assertEqual(out["instances"], 1)
+        self.assertEqual(os.stat(self.path("all.mapflow")).st_mode & 0o077, 0)
+        back = self.document(self.expect(self.mapflow("store", "import", "all.mapflow", "--store", "sqlite:second.db", "--json"), 0))
+        self.assertEqual({k: back[k] for k in ("instances", "definitions", "log_entries", "commands")},
+                         {k: out[k] for k in ("instances", "definitions", "log_entries", "commands")})
+        self.assertEqual(self.document(self.expect(self.mapflow("show", "a", "--store", "sqlite:second.db", "--json"), 0)), shown)
+        self.assertEqual(self.document(self.expect(self.mapflow("history", "a", "--store", "sqlite:second.db", "--json"), 0)), history)
+        self.expect(self.mapflow("store", "verify", "--store", "sqlite:second.db"), 0)
+
+    def test_what_cannot_be_exported_or_imported_is_refused(self):
+        self.run_one("sqlite:first.db")
+        self.expect(self.mapflow("store", "export", "all.mapflow", "--store", "sqlite:first.db"), 0)
+        self.assertIn("already", self.expect(self.mapflow("store", "export", "all.mapflow", "--store", "sqlite:first.db"), 2).stderr)
+        self.assertIn("in use", self.expect(self.mapflow("store", "import", "all.mapflow", "--store", "sqlite:first.db"), 2).stderr)
+        self.write("other", "no export")
+        self.assertIn("not an exported store", self.expect(self.mapflow("store", "import", "other", "--store", "sqlite:n.db"), 3).stderr)
+        self.assertIn("no store", self.expect(self.mapflow("store", "export", "x", "--store", "sqlite:none.db"), 3).stderr)
+        self.assertEqual([name for name in os.listdir(self.path(".")) if name.endswith(".part")], [])
+
+    def test_stats_count(self):
+        self.run_one("sqlite:first.db")
+        document = self.document(self.expect(self.mapflow("store", "stats", "--store", "sqlite:first.db", "--json"), 0))
+        self.assertEqual((document["instances"], document["unfinished"], document["states"]), (1, 0, {"completed": 1}))
+        self.assertEqual(document["tiers"], [])
+        self.assertIn("up to date", self.expect(self.mapflow("store", "migrate", "--store", "sqlite:first.db"), 0).stdout)
+
+    def test_a_composite_store_backs_up_and_says_how_its_tiers_are(self):
+        self.write("tiers.yaml", "primary: sqlite:p.db\ncache: memory:\nbackup: sqlite:b.db\narchive: sqlite:a.db\nretention: 1ms\n")
+        self.run_one("tiered:tiers.yaml")
+        document = self.document(self.expect(self.mapflow("store", "stats", "--store", "tiered:tiers.yaml", "--json"), 0))
+        self.assertEqual([tier["role"] for tier in document["tiers"]], ["primary", "backup", "cache", "archive"])
+        self.assertEqual([tier["trouble"] for tier in document["tiers"]], ["", "", "", ""])
+        self.assertEqual(document["tiers"][1]["behind"], 0)
+        shown = self.document(self.expect(self.mapflow("show", "a", "--store", "tiered:tiers.yaml", "--json"), 0))
+        self.assertEqual(shown["state"], "completed")
+        self.expect(self.mapflow("store", "verify", "--store", "sqlite:b.db"), 0)
+
+    def test_a_bad_configuration_is_told_with_its_line(self):
+        self.write("tiers.yaml", "primary: sqlite:p.db\nbakup: sqlite:b.db\n")
+        self.assertIn("tiers.yaml:2: unknown key 'bakup'", self.expect(self.mapflow("list", "--store", "tiered:tiers.yaml"), 2).stderr)
+
+
+if __name__ == "__main__":
+    main()
