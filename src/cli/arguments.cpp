@@ -7,6 +7,7 @@
 #include "cli/help_format.h"
 #include "cli/usage_error.h"
 #include "cli/version.h"
+#include "persistence/open.h"
 
 namespace mapflow::cli {
 
@@ -68,7 +69,7 @@ CLI::Option* repeated(CLI::App& app, const std::string& names, std::vector<std::
 }
 
 void store_option(CLI::App& app, std::string& store) {
-  option(app, "--store", store, "URL", "the store: memory:, sqlite:PATH (sqlite:mapflow.db)");
+  option(app, "--store", store, "URL", "the store: " + persistence::known_urls() + " (" + kDefaultStore + ")");
 }
 void json_flag(CLI::App& app, bool& json) { flag(app, "--json", json, "print one JSON document on standard output"); }
 

@@ -69,24 +69,24 @@ constexpr std::array kSchemes = {
     Scheme{"tiered", "tiered:FILE", open_tiered},
 };
 
-std::string known_forms() {
+}  // namespace
+
+std::string known_urls() {
   std::string forms;
   for (const Scheme& scheme : kSchemes)
     if (!scheme.form.empty()) forms += fmt::format("{}{}", forms.empty() ? "" : ", ", scheme.form);
   return forms;
 }
 
-}  // namespace
-
 Result<std::unique_ptr<Store>> open(std::string_view url) {
   const std::size_t colon = url.find(':');
   if (colon == url.npos)
-    return fail(code::invalid_input, fmt::format("'{}' is not the URL of a store (known: {})", url, known_forms()),
+    return fail(code::invalid_input, fmt::format("'{}' is not the URL of a store (known: {})", url, known_urls()),
                 url.empty() ? "" : fmt::format("did you mean 'sqlite:{}'?", url));
   for (const Scheme& scheme : kSchemes)
     if (url.substr(0, colon) == scheme.name) return scheme.open(url.substr(colon + 1));
   return fail(code::invalid_input,
-              fmt::format("no kind of store is called '{}' (known: {})", url.substr(0, colon), known_forms()));
+              fmt::format("no kind of store is called '{}' (known: {})", url.substr(0, colon), known_urls()));
 }
 
 Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shared_partitions) {

@@ -1,13 +1,17 @@
-// Opening a store that must be cut as another one is.
+// What people can open, and opening a store that must be cut as another one is.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "persistence/store.h"
 
 namespace mapflow::persistence {
+
+/// The forms that URLs of stores have, for people: `memory:, sqlite:PATH, …`.
+std::string known_urls();
 
 /// As open(); a store that is made here gets so many shared partitions, where its kind lets them be chosen (Redis: by its
 /// URL only). One that is there keeps its number.
