@@ -132,12 +132,14 @@ void add_testing(CLI::App& app, Target& to) {
   CLI::App& test = *app.add_subcommand("test", "play workflows against their tests: mocked agents, virtual time, faults by seed");
   test.add_option("FILE", to.test.files, "files of tests, or folders with *.test.yaml in them (.)");
   flag(test, "--coverage", to.test.coverage, "tell the steps and branches that no test went through");
+  test.add_option("--min-coverage", to.test.min_coverage, "fail when fewer percent of the steps and branches were reached")
+      ->option_text("N")->check(CLI::Range(0, 100));
   option(test, "--junit", to.test.junit_file, "FILE", "write the outcome as JUnit XML");
   flag(test, "--tap", to.test.tap, "print TAP on standard output");
   test.add_option("--seed", to.test.seed, "play the tests that have faults under this seed only")->option_text("N");
   flag(test, "--watch", to.test.watch, "play them again whenever a file changes, until Ctrl-C");
   json_flag(test, to.test.json);
-  test.footer("\nexit status: 0 all passed, 1 some failed, 2 a test or a definition is broken\n"
+  test.footer("\nexit status: 0 all passed, 1 some failed or too little was covered, 2 a test or a definition is broken\n"
               "\nexample: mapflow test orders.test.yaml --coverage");
   test.callback([&to] { to.chosen = to.test; });
 }

@@ -21,8 +21,10 @@ struct LoadedDefinitions {
 };
 
 /// Reads `file`, unless it is empty, with everything it includes, and the files and folders of `with`, and validates all of it together.
-/// What cannot be read is a diagnostic too. The files of the definitions are absolute paths.
-LoadedDefinitions load_definitions(const std::string& file, const std::vector<std::string>& with, const KindCatalog& kinds);
+/// They may call the workflows named `elsewhere` as well. What cannot be read is a diagnostic too. The files of the definitions are
+/// absolute paths.
+LoadedDefinitions load_definitions(const std::string& file, const std::vector<std::string>& with, const KindCatalog& kinds,
+                                   const std::vector<std::string>& elsewhere = {});
 
 /// Each diagnostic with its line and a caret, and at the end how many there are.
 void print_diagnostics(Stream& stream, const LoadedDefinitions& loaded);

@@ -41,6 +41,7 @@ struct TestOptions {
   std::uint64_t seed = 0;            ///< of faults, instead of the tests' own; 0: theirs
   bool tap = false;
   bool coverage = false;             ///< tells what was not reached
+  std::uint32_t min_coverage = 0;    ///< percent of steps and branches that must be reached
   bool watch = false;                ///< again whenever a file changes
   bool json = false;
 };

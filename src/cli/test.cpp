@@ -56,12 +56,15 @@ class TestSession {
     const double seconds = static_cast<double>((now() - begun).count()) / 1e6;
     if (!reports_.empty()) tell_sum(seconds);
     write_reports();
-    return broken_ ? ExitCode::usage : testing::failures(reports_) > 0 ? ExitCode::failed : ExitCode::success;
+    return broken_ ? ExitCode::usage : passed() ? ExitCode::success : ExitCode::failed;
   }
 
   const Stamps& files() const { return files_; }
 
  private:
+  bool covered() const { return coverage_.percent() >= options_.min_coverage; }
+  bool passed() const { return testing::failures(reports_) == 0 && covered(); }
+
   std::vector<std::string> test_files() {
     std::vector<std::string> files;
     for (const std::string& given : options_.files.empty() ? std::vector<std::string>{"."} : options_.files) {
@@ -95,7 +98,7 @@ class TestSession {
     }
     testing::ReadTests read = testing::read_tests(*text, file, *kinds_);
     LoadedDefinitions loaded;
-    if (!has_errors(read.diagnostics)) loaded = load_definitions(read.tests.workflow, read.tests.with, *kinds_);
+    if (!has_errors(read.diagnostics)) loaded = load_definitions(read.tests.workflow, read.tests.with, *kinds_, read.tests.mocked());
     for (const auto& [path, source] : loaded.sources) files_[path] = stamp_of(path);
     loaded.sources[file] = *text;
     loaded.diagnostics.insert(loaded.diagnostics.begin(), read.diagnostics.begin(), read.diagnostics.end());
@@ -105,7 +108,8 @@ class TestSession {
       std::ranges::copy(loaded.diagnostics, std::back_inserter(problems_));
       return;
     }
-    for (const Definition& definition : loaded.definitions) coverage_.expect(definition);
+    for (const Definition& definition : loaded.definitions)
+      if (!read.tests.always_mocked(definition.id)) coverage_.expect(definition);
     people_.line(people_.paint(Color::bold, printable(file)));
     testing::FileReport report{file, {}};
     for (const testing::TestCase& test : read.tests.cases) {
@@ -122,7 +126,7 @@ class TestSession {
     const std::uint32_t seeds = faulty && options_.seed > 0 ? 1 : test.faults.seeds;
     const Timestamp begun = now();
     for (std::uint64_t seed = first; seed < first + seeds && report.findings.empty(); ++seed) {
-      const auto outcome = testing::perform(test, definitions, *kinds_, seed);
+      const auto outcome = testing::perform(test, definitions, seed);
       if (!outcome) {
         report.findings.push_back(outcome.error().to_string());
         break;
@@ -153,7 +157,10 @@ class TestSession {
     const std::string verdict = failed > 0 ? people_.paint(Color::red, fmt::format("{} failed", failed)) : people_.paint(Color::green, "all passed");
     people_.line(fmt::format("{}, {}; reached: {} of {}, {} of {}; {:.0f} ms", counted(all, "test"), verdict, steps.reached, counted(steps.all, "step"),
                              ways.reached, ways.all == 1 ? "1 branch" : fmt::format("{} branches", ways.all), milliseconds(seconds)));
-    if (!options_.coverage) return;
+    if (!covered())
+      people_.line(people_.paint(Color::red, fmt::format("too little is covered: {} % of the steps and branches were reached, and --min-coverage asks for {} %",
+                                                         coverage_.percent(), options_.min_coverage)));
+    if (!options_.coverage && covered()) return;
     for (const testing::Coverage::Missed& missed : coverage_.missed())
       people_.line(printable(fmt::format("  not reached: {}: {}", missed.where.to_string(), missed.what)));
   }
@@ -166,7 +173,7 @@ class TestSession {
       }
     if (options_.tap) console_.out.write(testing::to_tap(reports_));
     if (options_.json)
-      console_.document(object({{"ok", !broken_ && testing::failures(reports_) == 0},
+      console_.document(object({{"ok", !broken_ && passed()},
                                 {"tests", testing::to_value(reports_)},
                                 {"coverage", coverage_.to_value()},
                                 {"diagnostics", *builder::to_value(problems_).find("diagnostics")}}));

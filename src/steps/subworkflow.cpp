@@ -14,6 +14,8 @@ struct SubworkflowSpec final : kernel::StepSpec {
 
 class Subworkflow final : public kernel::StepKind {
  public:
+  explicit Subworkflow(StandIns stand_ins) : stand_ins_(std::move(stand_ins)) {}
+
   const KindSchema& schema() const override {
     static const KindSchema kSchema = describe();
     return kSchema;
@@ -44,13 +46,16 @@ class Subworkflow final : public kernel::StepKind {
       return scope.fail(Error(code::invalid_input, "workflow_id came out as no workflow's id"));
     auto input = scope.render(spec.input);
     if (!input) return scope.fail(std::move(input.error()));
+    if (stand_ins_.contains(workflow->as_text()))
+      return scope.call({kernel::Target::Kind::agent, std::string(kStandIn)},
+                        object({{"action", *std::move(workflow)}, {"data", *std::move(input)}, {"reply", spec.wait}}));
     scope.start_child(object({{"target", *std::move(workflow)}, {"version", spec.version}, {"data", *std::move(input)},
                               {"reply", spec.wait}, {"on_parent_close", spec.on_parent_close}}));
   }
 
   void on_reply(kernel::StepScope& scope, const Reply& reply) const override {
     const auto& spec = scope.spec<SubworkflowSpec>();
-    if (!spec.wait) return scope.finish(reply.result);
+    if (!spec.wait) return scope.finish(reply.result.is_null() ? object({{"instance_id", kStandIn}}) : reply.result);
     if (spec.output.empty()) {
       const Value* results = reply.result.find("results");
       return scope.finish(results ? *results : Value());
@@ -89,10 +94,12 @@ class Subworkflow final : public kernel::StepKind {
                                 .one_of({"cancel", "abandon", "wait"}));
     return schema;
   }
+
+  const StandIns stand_ins_;
 };
 
 }  // namespace
 
-std::unique_ptr<const kernel::StepKind> make_subworkflow() { return std::make_unique<Subworkflow>(); }
+std::unique_ptr<const kernel::StepKind> make_subworkflow(StandIns stand_ins) { return std::make_unique<Subworkflow>(std::move(stand_ins)); }
 
 }  // namespace mapflow::steps

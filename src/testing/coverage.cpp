@@ -75,6 +75,11 @@ Coverage::Count Coverage::count_of(Kind kind) const {
   return count;
 }
 
+std::uint32_t Coverage::percent() const {
+  const std::size_t all = units_.size(), reached = steps().reached + ways().reached;
+  return all == 0 ? 100 : static_cast<std::uint32_t>(reached * 100 / all);
+}
+
 std::vector<Coverage::Missed> Coverage::missed() const {
   std::vector<Missed> out;
   for (const Unit& unit : units_)
@@ -84,7 +89,7 @@ std::vector<Coverage::Missed> Coverage::missed() const {
 
 Value Coverage::to_value() const {
   const auto counted = [](const Count& count) { return object({{"reached", count.reached}, {"all", count.all}}); };
-  Value out = object({{"steps", counted(steps())}, {"branches", counted(ways())}, {"missed", Value(Array{})}});
+  Value out = object({{"steps", counted(steps())}, {"branches", counted(ways())}, {"percent", percent()}, {"missed", Value(Array{})}});
   for (const Missed& each : missed()) out.mutable_object()["missed"].push_back(object({{"where", each.where.to_string()}, {"what", each.what}}));
   return out;
 }

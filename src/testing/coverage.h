@@ -28,6 +28,8 @@ class Coverage {
   };
   Count steps() const { return count_of(Kind::step); }
   Count ways() const { return count_of(Kind::way); }
+  /// Of steps and ways together, rounded down; 100 where there are none.
+  std::uint32_t percent() const;
 
   struct Missed {
     Location where;
@@ -35,7 +37,7 @@ class Coverage {
   };
   /// What nobody went through, in the order of the files.
   std::vector<Missed> missed() const;
-  /// {"steps": {reached, all}, "branches": {reached, all}, "missed": [{where, what}]}
+  /// {"steps": {reached, all}, "branches": {reached, all}, "percent", "missed": [{where, what}]}
   Value to_value() const;
 
  private:

@@ -34,33 +34,41 @@ Error as_error(const Value& content) {
   return Error(code::internal, "the mock's error is none");
 }
 
+const Mock* mock_of(const Mocks& mocks, std::string_view name) {
+  const auto found = mocks.find(name);
+  return found == mocks.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 Scripts::Given Scripts::agent_called(const std::string& agent, const Envelope& envelope, bool waits_for_people, Timestamp now) {
   const Given later{MockAnswer::How::pending, Value(), {}};
-  return called(agents_, "agent", agent, envelope, now, waits_for_people ? &later : nullptr);
+  const Mock* mock = mock_of(agents_, agent);
+  if (!mock && !waits_for_people) mock = mock_of(agents_, kAnyAgent);
+  return called({"agent", agent, mock}, envelope, now, waits_for_people ? &later : nullptr);
 }
 
 Scripts::Given Scripts::handler_called(const std::string& handler, const Envelope& envelope, Timestamp now) {
-  return called(handlers_, "handler", handler, envelope, now, nullptr);
+  return called({"handler", handler, mock_of(handlers_, handler)}, envelope, now);
 }
 
-Scripts::Given Scripts::called(const Mocks& mocks, std::string_view what, const std::string& name, const Envelope& envelope,
-                               Timestamp now, const Given* otherwise) {
+Scripts::Given Scripts::workflow_called(const Envelope& envelope, Timestamp now) {
+  return called({kWorkflowAgent, envelope.action, mock_of(workflows_, envelope.action)}, envelope, now);
+}
+
+Scripts::Given Scripts::called(const Callee& callee, const Envelope& envelope, Timestamp now, const Given* otherwise) {
   const std::pair key(envelope.idempotency_key, envelope.attempt);
   if (const auto known = answered_.find(key); known != answered_.end()) return known->second;
-  calls_.push_back({name, envelope.action, envelope.workflow, envelope.instance_id, envelope.step, envelope.path, envelope.idempotency_key,
-                    envelope.attempt, envelope.data, now});
+  const bool workflow = callee.what == kWorkflowAgent;
+  calls_.push_back({workflow ? std::string(kWorkflowAgent) : callee.name, envelope.action, envelope.workflow, envelope.instance_id, envelope.step,
+                    envelope.path, envelope.idempotency_key, envelope.attempt, envelope.data, now});
   const MadeCall& call = calls_.back();
-  ++calls_of_[name];
-  auto mock = mocks.find(name);
-  if (mock == mocks.end() && !otherwise) mock = mocks.find(kAnyAgent);
   std::optional<Given> given;
-  if (mock != mocks.end()) given = by_rules(mock->second, call, envelope);
+  if (callee.mock) given = by_rules(callee, call, envelope);
   if (!given && otherwise) given = *otherwise;
   if (!given) {
-    problems_.push_back(fmt::format("{} '{}' was called for '{}' by step {} and {}", what, name, call.action, call.path,
-                                    mock == mocks.end() ? "has no mock" : "none of its rules fits"));
+    problems_.push_back(fmt::format("{} '{}' was called{} by step {} and {}", callee.what, callee.name, workflow ? "" : fmt::format(" for '{}'", call.action),
+                                    call.path, callee.mock ? "none of its rules fits" : "has no mock"));
     Error error(code::not_found, problems_.back());
     error.retryable = false;
     given = Given{MockAnswer::How::error, fail(std::move(error)), {}};
@@ -68,13 +76,14 @@ Scripts::Given Scripts::called(const Mocks& mocks, std::string_view what, const 
   return answered_[key] = *std::move(given);
 }
 
-std::optional<Scripts::Given> Scripts::by_rules(const Mock& mock, const MadeCall& call, const Envelope& envelope) {
-  const jinja::ValueScope names(names_of(call, envelope, calls_of_[call.agent]));
+std::optional<Scripts::Given> Scripts::by_rules(const Callee& callee, const MadeCall& call, const Envelope& envelope) {
+  const std::uint32_t number = ++calls_of_[fmt::format("{} {}", callee.what, callee.name)];
+  const jinja::ValueScope names(names_of(call, envelope, number));
   const auto broken = [&](const Error& error) {
-    problems_.push_back(fmt::format("the mock of '{}': {}", call.agent, error.to_string()));
+    problems_.push_back(fmt::format("the mock of '{}': {}", callee.name, error.to_string()));
     return Given{MockAnswer::How::error, fail(error), {}};
   };
-  for (const MockRule& rule : mock) {
+  for (const MockRule& rule : *callee.mock) {
     std::uint32_t& used = used_[&rule];
     if (used >= rule.times) continue;
     if (rule.when) {

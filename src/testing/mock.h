@@ -43,6 +43,8 @@ using Mocks = std::map<std::string, Mock, std::less<>>;
 
 /// The name of the mock for every agent that has none.
 inline constexpr std::string_view kAnyAgent = "*";
+/// As whose calls those of mocked workflows are told; the action is the workflow's id, the data its input.
+inline constexpr std::string_view kWorkflowAgent = "workflow";
 
 /// A call that an agent or handler was asked for. The same call made again, after a crash, is no further one.
 struct MadeCall {
@@ -61,8 +63,8 @@ struct MadeCall {
 /// Thread safety: none; everything runs in one thread.
 class Scripts {
  public:
-  /// Both must outlive it.
-  Scripts(const Mocks& agents, const Mocks& handlers) : agents_(agents), handlers_(handlers) {}
+  /// All must outlive it.
+  Scripts(const Mocks& agents, const Mocks& handlers, const Mocks& workflows) : agents_(agents), handlers_(handlers), workflows_(workflows) {}
 
   struct Given {
     MockAnswer::How how = MockAnswer::How::reply;
@@ -73,22 +75,29 @@ class Scripts {
   /// a person, who answers later unless a mock says otherwise.
   Given agent_called(const std::string& agent, const Envelope& envelope, bool waits_for_people, Timestamp now);
   Given handler_called(const std::string& handler, const Envelope& envelope, Timestamp now);
+  /// What the mock of a workflow, the envelope's action, answers in its place.
+  Given workflow_called(const Envelope& envelope, Timestamp now);
 
   const std::vector<MadeCall>& calls() const { return calls_; }
   /// What no script had an answer for, in words.
   const std::vector<std::string>& problems() const { return problems_; }
 
  private:
-  Given called(const Mocks& mocks, std::string_view what, const std::string& name, const Envelope& envelope, Timestamp now,
-               const Given* otherwise);
-  std::optional<Given> by_rules(const Mock& mock, const MadeCall& call, const Envelope& envelope);
+  struct Callee {
+    std::string_view what;         ///< "agent", "handler", "workflow"
+    std::string name;
+    const Mock* mock = nullptr;    ///< null: it has none
+  };
+  Given called(const Callee& callee, const Envelope& envelope, Timestamp now, const Given* otherwise = nullptr);
+  std::optional<Given> by_rules(const Callee& callee, const MadeCall& call, const Envelope& envelope);
 
   const Mocks& agents_;
   const Mocks& handlers_;
+  const Mocks& workflows_;
   std::vector<MadeCall> calls_;
   std::vector<std::string> problems_;
   std::map<const MockRule*, std::uint32_t> used_;
-  std::map<std::string, std::uint32_t> calls_of_;                      ///< by agent
+  std::map<std::string, std::uint32_t> calls_of_;                      ///< by "agent NAME", "workflow ID" …
   std::map<std::pair<std::string, std::uint32_t>, Given> answered_;    ///< by idempotency key and attempt
 };
 

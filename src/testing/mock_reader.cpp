@@ -71,6 +71,24 @@ MockRule read_rule(TestReading& from, Node node) {
   return rule;
 }
 
+/// A workflow answers as a child ends, not with its results alone.
+void check_outcome(TestReading& from, Node answer) {
+  static constexpr std::array<std::string_view, 2> kKeys{"results", "variables"};
+  if (const Node reply = answer.find("reply"); reply && !reply.is_scalar()) from.expect_keys(reply, "the reply of a workflow", kKeys);
+}
+
+void check_outcomes(TestReading& from, Node mock) {
+  if (mock.is_list()) {
+    for (const Node rule : mock.children()) check_outcomes(from, rule);
+    return;
+  }
+  if (!mock.is_map()) return;
+  check_outcome(from, mock);
+  if (const Node sequence = mock.find("sequence"); sequence && sequence.is_list())
+    for (const Node answer : sequence.children())
+      if (answer.is_map()) check_outcome(from, answer);
+}
+
 }  // namespace
 
 Mock read_mock(TestReading& from, Node node) {
@@ -87,6 +105,12 @@ Mocks read_mocks(TestReading& from, Node node, Mocks base) {
   if (!from.reading.expect_map(node, node.key())) return base;
   for (const Node each : node.children()) base.insert_or_assign(std::string(each.key()), read_mock(from, each));
   return base;
+}
+
+Mocks read_workflow_mocks(TestReading& from, Node node, Mocks base) {
+  if (node.is_map())
+    for (const Node each : node.children()) check_outcomes(from, each);
+  return read_mocks(from, node, std::move(base));
 }
 
 }  // namespace mapflow::testing

@@ -56,9 +56,9 @@ struct Story {
 
 class Performance {
  public:
-  Performance(const TestCase& test, const kernel::KindRegistry& kinds, std::uint64_t seed)
+  Performance(const TestCase& test, std::uint64_t seed)
       : test_(test), chance_(seed * 2 + 1), kills_left_(test.faults.kills),
-        stage_(test, kinds, seed, [this](const engine::InstanceEvent& event) { heard(event); }), ticker_(stage_.time().make_executor()) {}
+        stage_(test, seed, [this](const engine::InstanceEvent& event) { heard(event); }), ticker_(stage_.time().make_executor()) {}
 
   Result<Outcome> play(const std::vector<Definition>& definitions) {
     MAPFLOW_TRY(stage_.add(definitions));
@@ -275,9 +275,8 @@ class Performance {
 
 }  // namespace
 
-Result<Outcome> perform(const TestCase& test, const std::vector<Definition>& definitions, const kernel::KindRegistry& kinds,
-                        std::uint64_t seed) {
-  return Performance(test, kinds, seed).play(definitions);
+Result<Outcome> perform(const TestCase& test, const std::vector<Definition>& definitions, std::uint64_t seed) {
+  return Performance(test, seed).play(definitions);
 }
 
 }  // namespace mapflow::testing

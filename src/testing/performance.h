@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/time.h"
 #include "kernel/history.h"
-#include "kernel/step_kind.h"
 #include "model/definition.h"
 #include "model/state.h"
 #include "testing/mock.h"
@@ -37,7 +36,6 @@ struct Outcome {
 };
 
 /// `definitions`: those of the test's workflow, the main one first. Errors: as kernel::compile.
-Result<Outcome> perform(const TestCase& test, const std::vector<Definition>& definitions, const kernel::KindRegistry& kinds,
-                        std::uint64_t seed);
+Result<Outcome> perform(const TestCase& test, const std::vector<Definition>& definitions, std::uint64_t seed);
 
 }  // namespace mapflow::testing

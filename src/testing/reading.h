@@ -26,6 +26,8 @@ struct TestReading {
 Mock read_mock(TestReading& from, builder::Node node);
 /// Mocks by name, laid over those of `base`.
 Mocks read_mocks(TestReading& from, builder::Node node, Mocks base);
+/// The same for workflows, whose replies are {results, variables}.
+Mocks read_workflow_mocks(TestReading& from, builder::Node node, Mocks base);
 Action read_action(TestReading& from, builder::Node node);
 Expectation read_expectation(TestReading& from, builder::Node node);
 

@@ -6,6 +6,7 @@
 #include "base/ensure.h"
 #include "engine/start_demand.h"
 #include "persistence/faulty.h"
+#include "steps/registry.h"
 
 namespace mapflow::testing {
 
@@ -25,6 +26,19 @@ std::shared_ptr<persistence::Store> empty_store() {
   auto opened = persistence::open("memory:");
   ensure(opened.has_value(), "a store in memory needs nothing");
   return *std::move(opened);
+}
+
+steps::StandIns mocked_workflows(const TestCase& test) {
+  steps::StandIns ids;
+  for (const auto& [id, mock] : test.workflows) ids.insert(id);
+  return ids;
+}
+
+/// The agent that answers for them all.
+AgentConfig stand_in() {
+  AgentConfig config;
+  config.name = steps::kStandIn;
+  return config;
 }
 
 }  // namespace
@@ -47,7 +61,8 @@ class Stage::Agents final : public engine::AgentFactory {
 
     void call(Envelope envelope, engine::AgentDone done) override {
       engine::ManualWorld& time = agents_.stage_.time_;
-      Scripts::Given given = agents_.stage_.scripts_.agent_called(name_, envelope, person_, time.now());
+      Scripts& scripts = agents_.stage_.scripts_;
+      Scripts::Given given = name_ == steps::kStandIn ? scripts.workflow_called(envelope, time.now()) : scripts.agent_called(name_, envelope, person_, time.now());
       waiting_->insert_or_assign(envelope.id, std::move(done));
       if (given.how == MockAnswer::How::silent) return;
       // Not from within the call: replies come as they do from outside.
@@ -106,10 +121,10 @@ class Stage::Sink final : public engine::EventSink {
 
 // --- the member -------------------------------------------------------------------------------------------------------
 
-Stage::Stage(const TestCase& test, const kernel::KindRegistry& kinds, std::uint64_t seed, Heard heard)
-    : test_(test), kinds_(kinds), heard_(std::move(heard)), time_(test.now), faults_(seed), random_(std::make_shared<Chance>(~seed)),
-      scripts_(test.agents, test.handlers), store_(empty_store()),
-      programs_(std::make_shared<engine::ProgramCache>(kinds, *store_)) {}
+Stage::Stage(const TestCase& test, std::uint64_t seed, Heard heard)
+    : test_(test), kinds_(steps::make_registry(mocked_workflows(test))), heard_(std::move(heard)), time_(test.now), faults_(seed),
+      random_(std::make_shared<Chance>(~seed)), scripts_(test.agents, test.handlers, test.workflows), store_(empty_store()),
+      programs_(std::make_shared<engine::ProgramCache>(*kinds_, *store_)) {}
 
 Stage::~Stage() = default;
 
@@ -148,7 +163,7 @@ engine::DispatchParts Stage::dispatch() {
           return std::move(given.answer);
         },
         HandlerMode::immediate);
-  return {std::move(handlers), std::make_shared<engine::AgentPool>(std::make_shared<Agents>(*this), std::vector<AgentConfig>{}, engine::AgentContext{}),
+  return {std::move(handlers), std::make_shared<engine::AgentPool>(std::make_shared<Agents>(*this), std::vector{stand_in()}, engine::AgentContext{}),
           std::make_shared<Workers>(time_.make_executor()), std::make_shared<const engine::Secrets>(secrets())};
 }
 
@@ -163,7 +178,7 @@ void Stage::boot() {
   context.random = random_;
   context.store = way_to_store();
   // It knows only the definitions that it finds in the store, as after a restart.
-  context.programs = std::make_shared<engine::ProgramCache>(kinds_, *store_);
+  context.programs = std::make_shared<engine::ProgramCache>(*kinds_, *store_);
   context.events = std::make_shared<Sink>(heard_);
   context.dispatch = dispatch();
   context.options.inbox_poll = kNoTicks;

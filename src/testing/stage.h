@@ -29,9 +29,9 @@ class Stage {
  public:
   using Heard = std::function<void(const engine::InstanceEvent&)>;
 
-  /// `test` and `kinds` must outlive it. `heard` is told every event that becomes known, in order per instance; events that a
+  /// `test` must outlive it. `heard` is told every event that becomes known, in order per instance; events that a
   /// kill swallows are never told.
-  Stage(const TestCase& test, const kernel::KindRegistry& kinds, std::uint64_t seed, Heard heard);
+  Stage(const TestCase& test, std::uint64_t seed, Heard heard);
   ~Stage();
 
   /// Compiles the definitions. Errors: as kernel::compile.
@@ -64,7 +64,7 @@ class Stage {
   std::map<std::string, std::string> secrets() const;
 
   const TestCase& test_;
-  const kernel::KindRegistry& kinds_;
+  const std::unique_ptr<const kernel::KindRegistry> kinds_;  ///< with stand-ins for the workflows that have mocks
   const Heard heard_;
   engine::ManualWorld time_;
   Chance faults_;

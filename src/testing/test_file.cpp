@@ -48,7 +48,7 @@ class FileReader {
   FileReader(TestReading from, TestFile& tests) : from_(from), tests_(tests) {}
 
   void read(Node root) {
-    static constexpr std::array<std::string_view, 8> kKeys{"workflow", "with", "agents", "handlers", "secrets", "now", "within", "tests"};
+    static constexpr std::array<std::string_view, 9> kKeys{"workflow", "with", "agents", "handlers", "workflows", "secrets", "now", "within", "tests"};
     if (!from_.expect_keys(root, "a file of tests", kKeys)) return;
     tests_.workflow = builder::resolve_path(tests_.file, workflow_of(root));
     if (const Node with = root.find("with"))
@@ -79,6 +79,7 @@ class FileReader {
   void read_common(Node node, TestCase& into) {
     if (const Node agents = node.find("agents")) into.agents = read_mocks(from_, agents, std::move(into.agents));
     if (const Node handlers = node.find("handlers")) into.handlers = read_mocks(from_, handlers, std::move(into.handlers));
+    if (const Node workflows = node.find("workflows")) into.workflows = read_workflow_mocks(from_, workflows, std::move(into.workflows));
     if (const Node secrets = node.find("secrets"))
       for (auto& [name, value] : read_secrets(from_, secrets)) into.secrets[name] = value;
     if (const Node within = node.find("within")) into.within = from_.reading.duration(within, "within").value_or(kPatience);
@@ -90,7 +91,7 @@ class FileReader {
   }
 
   void read_case(Node node) {
-    static constexpr std::array<std::string_view, 10> kKeys{"name", "input", "agents", "handlers", "secrets", "now", "within", "do", "faults", "expect"};
+    static constexpr std::array<std::string_view, 11> kKeys{"name", "input", "agents", "handlers", "workflows", "secrets", "now", "within", "do", "faults", "expect"};
     if (!from_.expect_keys(node, "a test", kKeys)) return;
     TestCase test = base_;
     test.where = from_.reading.at(node.mark());
@@ -119,6 +120,17 @@ class FileReader {
 };
 
 }  // namespace
+
+std::vector<std::string> TestFile::mocked() const {
+  std::set<std::string> ids;
+  for (const TestCase& test : cases)
+    for (const auto& [id, mock] : test.workflows) ids.insert(id);
+  return {ids.begin(), ids.end()};
+}
+
+bool TestFile::always_mocked(std::string_view workflow) const {
+  return std::ranges::all_of(cases, [workflow](const TestCase& test) { return test.workflows.contains(workflow); });
+}
 
 bool TestReading::expect_keys(Node map, std::string_view what, std::span<const std::string_view> known) {
   if (!reading.expect_map(map, what)) return false;

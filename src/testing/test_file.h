@@ -81,6 +81,7 @@ struct TestCase {
   Location where;
   Value input;
   Mocks agents, handlers;
+  Mocks workflows;              ///< by id: they are not run, the mock answers as a child ends: {results, variables}
   std::map<std::string, std::string> secrets;
   std::vector<Action> actions;
   Faults faults;
@@ -94,6 +95,11 @@ struct TestFile {
   std::string workflow;         ///< path of the definition as seen from here
   std::vector<std::string> with;
   std::vector<TestCase> cases;
+
+  /// Ids of the workflows that at least one of the tests has a mock for.
+  std::vector<std::string> mocked() const;
+  /// Whether no test runs that workflow, for each has a mock in its place.
+  bool always_mocked(std::string_view workflow) const;
 };
 
 struct ReadTests {

@@ -46,6 +46,17 @@ class Test(ProcessTest):
                          [("flow.test.yaml", True), ("more.test.yaml", False)])
         self.assertEqual(document["coverage"]["steps"], {"reached": 1, "all": 1})
 
+    def test_too_little_coverage_is_a_failure_that_says_what_is_missing(self):
+        self.write("flow.yaml", FLOW.replace(" ]", ", { id: rarely, type: transform, when: results.ask > 1, transformations: { x: 1 } } ]"))
+        self.write("flow.test.yaml", GOOD)
+        self.assertNotIn("not reached", self.expect(self.mapflow("test", "--min-coverage", "66"), 0).stdout)
+        done = self.expect(self.mapflow("test", "--min-coverage", "67"), 1)
+        self.assertIn("too little is covered: 66 % of the steps and branches were reached, and --min-coverage asks for 67 %", done.stdout)
+        self.assertIn("not reached: flow.yaml:4:65: step 'rarely'", done.stdout)
+        document = self.document(self.expect(self.mapflow("test", "--min-coverage", "67", "--json"), 1))
+        self.assertEqual((document["ok"], document["coverage"]["percent"]), (False, 66))
+        self.expect(self.mapflow("test", "--min-coverage", "101"), 2)
+
     def test_reports_for_machines(self):
         self.write("flow.test.yaml", BAD)
         done = self.expect(self.mapflow("test", "--tap", "--junit", "out.xml"), 1)

@@ -40,7 +40,7 @@ TEST_CASE("thirty days, three retries with back-off and a signal take less than 
   auto best = std::chrono::steady_clock::duration::max();
   for (int round = 0; round < 5; ++round) {  // the best of five: other programs run here as well
     const auto begun = std::chrono::steady_clock::now();
-    const auto outcome = perform(file.cases.front(), flow, kinds(), 1);
+    const auto outcome = perform(file.cases.front(), flow, 1);
     best = std::min(best, std::chrono::steady_clock::now() - begun);
     REQUIRE(outcome.has_value());
     CHECK(outcome->state == WorkflowState::completed);
@@ -177,4 +177,38 @@ id: flow
 steps: [ { id: spin, type: loop, while: "true", max_iterations: 1000000000, collect: none, body: [ { id: tick, type: wait, duration: 1s } ] } ]
 )", "tests: [ { within: 10m, expect: { state: running } } ]");
   CHECK(found == "");
+}
+
+TEST_CASE("a mock stands in for a workflow that others call") {
+  const char* const flow = R"(
+id: flow
+variables: { who: Ann }
+steps:
+  - { id: greet, type: subworkflow, workflow_id: greeting, input: { name: "{{ who }}" }, retry: { max_attempts: 2, initial_delay: 10s } }
+  - { id: pay, type: subworkflow, workflow_id: "{{ 'pay' ~ 'ing' }}", output: { paid: "{{ child.results.charge }}", left: "{{ child.variables.left }}" } }
+  - { id: tell, type: subworkflow, workflow_id: greeting, wait: false, input: { name: Bob } }
+---
+id: greeting
+steps: [ { id: say, type: transform, transformations: { text: "not mocked" } } ]
+)";
+  const std::string tests = R"(
+workflows:
+  greeting: { sequence: [ { error: unavailable }, { reply: { results: { say: "Hello {{ data.name }}, {{ call }}" } }, delay: 1m } ] }
+  paying: { reply: { results: { charge: 3 }, variables: { left: 5 } } }
+tests:
+  - faults: { kills: 4, store: 0.1 }
+    expect:
+      results: { greet: { say: "Hello Ann, 2" }, pay: { paid: 3, left: 5 }, tell: { instance_id: "*" } }
+      variables: { paid: 3, left: 5 }
+      calls: [ workflow.greeting, { agent: workflow, action: greeting, attempt: 2, data: { name: Ann } }, workflow.paying, workflow.greeting ]
+)";
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) CHECK(findings(flow, tests, seed) == "");
+  const TestFile file = tests_of(tests);
+  CHECK(file.mocked() == std::vector<std::string>{"greeting", "paying"});
+  CHECK(file.always_mocked("greeting"));
+  CHECK(!file.always_mocked("flow"));
+  CHECK(has_errors(read_tests("tests: [ { workflows: { greeting: { reply: { say: hello } } } } ]", "flow.test.yaml", kinds()).diagnostics));
+
+  CHECK(findings(flow, "tests: [ { workflows: { greeting: { when: data.name == 'Bob', reply: {} } }, expect: { state: failed } } ]") ==
+        "workflow 'greeting' was called by step greet and none of its rules fits\n");
 }

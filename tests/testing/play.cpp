@@ -32,7 +32,7 @@ TestFile tests_of(std::string_view yaml) {
 
 Outcome played(std::string_view workflow, std::string_view tests, std::uint64_t seed) {
   const TestFile file = tests_of(tests);
-  auto outcome = perform(file.cases.front(), definitions(workflow), kinds(), seed);
+  auto outcome = perform(file.cases.front(), definitions(workflow), seed);
   REQUIRE(outcome.has_value());
   return *std::move(outcome);
 }
