@@ -76,6 +76,8 @@ class ServeSession {
       return fail(code::invalid_input, "nobody else can reach a memory store", "name another store: --store sqlite:PATH");
     MAPFLOW_ASSIGN(Secrets secrets, load_secrets(options_.secrets_file));
     MAPFLOW_ASSIGN(std::shared_ptr<persistence::Store> store, persistence::open(options_.store));
+    for (const persistence::TierReport& tier : store->tiers())
+      if (!tier.trouble.empty()) log("store", fmt::format("{}: {}", tier.role, tier.trouble));
     store = server::metered(std::move(store), metrics_);
     Interrupts interrupts;
     MAPFLOW_ASSIGN(const bool alone, wait_for_namesake(*store, node_, interrupts));

@@ -22,13 +22,12 @@ InstanceRow wrapped(const InstanceRow& row, const std::string& nonce, std::uint6
   return {.id = row.id, .partition = row.partition, .workflow = nonce, .finished = true, .seq = number, .snapshot = encode({row, {}})};
 }
 
-void empty(Store& cache) {
+Status empty(Store& cache) {
   for (ListQuery query{.limit = 500};;) {
-    const auto page = cache.list(query);
-    if (!page) return;
-    (void)cache.erase(page->rows);
-    if (page->next_cursor.empty()) return;
-    query.cursor = page->next_cursor;
+    MAPFLOW_ASSIGN(const InstancePage page, cache.list(query));
+    MAPFLOW_TRY(cache.erase(page.rows));
+    if (page.next_cursor.empty()) return {};
+    query.cursor = page.next_cursor;
   }
 }
 
@@ -37,7 +36,11 @@ void empty(Store& cache) {
 CachedStore::CachedStore(std::shared_ptr<Store> primary, std::shared_ptr<Store> cache, CacheOptions options)
     : ForwardingStore(std::move(primary)), cache_(std::move(cache)), options_(options),
       nonce_(fmt::format("{:08x}{:08x}", std::random_device()(), std::random_device()())) {
-  background_.give([this] { empty(*cache_); });
+  background_.give([this] {
+    const Status emptied = empty(*cache_);
+    emptied_ = emptied.has_value();
+    if (!emptied) failed(emptied.error());
+  });
 }
 
 void CachedStore::settle() {
@@ -90,6 +93,11 @@ void CachedStore::trust(const Lease& lease, Duration ttl, Clock::time_point aske
 }
 
 void CachedStore::take_cache(Partition partition, Epoch epoch) {
+  if (!emptied_) {  // it was away when it was opened
+    const Status emptied = empty(*cache_);
+    if (!emptied) return failed(emptied.error());
+    emptied_ = true;
+  }
   auto lease = take_over(*cache_, partition, "cache");
   if (!lease) return failed(lease.error());
   const std::lock_guard lock(mutex_);

@@ -83,6 +83,7 @@ class CachedStore final : public ForwardingStore {
   const std::string nonce_;
   Trouble trouble_;
   InFlight in_flight_;
+  bool emptied_ = false;  ///< the background's
   std::atomic<std::uint64_t> hits_{0};
   std::atomic<Clock::rep> left_alone_until_{0};
 

@@ -11,7 +11,9 @@
 #include "persistence/archived.h"
 #include "persistence/backed_up.h"
 #include "persistence/cached.h"
+#include "persistence/late.h"
 #include "persistence/open.h"
+#include "persistence/url.h"
 
 namespace mapflow::persistence {
 namespace {
@@ -90,6 +92,24 @@ Status check_drops(Store& store, std::string_view why) {
   return {};
 }
 
+Result<std::shared_ptr<Store>> open_backup(const std::string& url, std::uint32_t shared_partitions) {
+  return open_late(without_password(url), [url, shared_partitions]() -> Result<std::shared_ptr<Store>> {
+    MAPFLOW_ASSIGN(std::shared_ptr<Store> backup, open_tier("backup", url, shared_partitions));
+    if (backup->shared_partitions() == shared_partitions) return backup;
+    return fail(code::invalid_input, fmt::format("the backup is cut into {} shared partitions, the primary into {}",
+                                                 backup->shared_partitions(), shared_partitions),
+                "make the backup anew with the primary's number");
+  });
+}
+
+Result<std::shared_ptr<Store>> open_cache(const std::string& url) {
+  return open_late(without_password(url), [url]() -> Result<std::shared_ptr<Store>> {
+    MAPFLOW_ASSIGN(std::shared_ptr<Store> cache, open_tier("cache", url));
+    MAPFLOW_TRY(check_drops(*cache, "a cache drops what has not been used for long"));
+    return cache;
+  });
+}
+
 /// A composite store with the name that people gave it.
 class Named final : public ForwardingStore {
  public:
@@ -130,16 +150,11 @@ Result<TierConfig> parse_tier_config(std::string_view text, const std::string& f
 Result<std::unique_ptr<Store>> open_tiers(const TierConfig& config) {
   MAPFLOW_ASSIGN(std::shared_ptr<Store> store, open_tier("primary", config.primary));
   if (!config.backup.empty()) {
-    MAPFLOW_ASSIGN(std::shared_ptr<Store> backup, open_tier("backup", config.backup, store->shared_partitions()));
-    if (backup->shared_partitions() != store->shared_partitions())
-      return fail(code::invalid_input, fmt::format("the backup is cut into {} shared partitions, the primary into {}",
-                                                   backup->shared_partitions(), store->shared_partitions()),
-                  "make the backup anew with the primary's number");
+    MAPFLOW_ASSIGN(std::shared_ptr<Store> backup, open_backup(config.backup, store->shared_partitions()));
     store = std::make_shared<BackedUpStore>(std::move(store), std::move(backup));
   }
   if (!config.cache.empty()) {
-    MAPFLOW_ASSIGN(std::shared_ptr<Store> cache, open_tier("cache", config.cache));
-    MAPFLOW_TRY(check_drops(*cache, "a cache drops what has not been used for long"));
+    MAPFLOW_ASSIGN(std::shared_ptr<Store> cache, open_cache(config.cache));
     store = std::make_shared<CachedStore>(std::move(store), std::move(cache), CacheOptions{config.cache_entries});
   }
   if (!config.archive.empty()) {

@@ -2,6 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <string_view>
 #include <thread>
 
 #include "persistence/archived.h"
@@ -444,6 +448,63 @@ TEST_CASE("tiers of different kinds fit together when they are made together, an
   config.backup = "sqlite:" + folder.path("other.db");
   REQUIRE(open_sqlite(folder.path("other.db"), {.shared_partitions = 3}));
   CHECK(error_code(open_tiers(config)) == code::invalid_input);
+}
+
+namespace {
+
+std::string trouble_of(Store& store, std::string_view role) {
+  for (const TierReport& report : store.tiers())
+    if (report.role == role) return report.trouble;
+  return "no such tier";
+}
+
+void wait_until(const std::function<bool()>& holds) {
+  const auto deadline = std::chrono::steady_clock::now() + 60s;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > deadline) FAIL("waited in vain");
+    std::this_thread::yield();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a cache and a backup that are away when the store is opened keep nobody from working, and are taken up when they are back") {
+  TemporaryFolder folder;
+  const std::string away = folder.path("away");  // a disk that is not mounted
+  const auto store = open_tiers({.primary = "sqlite:" + folder.path("p.db"), .cache = "sqlite:" + away + "/c.db", .backup = "sqlite:" + away + "/b.db"});
+  REQUIRE_MESSAGE(store, store.error().to_string());
+  const Lease lease = *(*store)->acquire(Partition(0), "n", kTtl, kNow);
+  CHECK(commit_and_wait(**store, instance_commit(lease, "i", 1, false)));
+  CHECK((*store)->instance("i"));
+  CHECK((*store)->definition("d1"));
+  CHECK(trouble_of(**store, "backup").contains("b.db"));
+  CHECK(trouble_of(**store, "cache").contains("c.db"));
+
+  std::filesystem::create_directory(away);
+  wait_until([&] { return behind(**store) == 0 && trouble_of(**store, "backup").empty(); });
+  const auto backup = open("sqlite:" + away + "/b.db");
+  REQUIRE_MESSAGE(backup, backup.error().to_string());
+  wait_until([&] { return (*backup)->instance("i").has_value(); });
+  check_same(**store, **backup, Partition(0));
+  // The cache gets a row of this partition once it could be taken.
+  wait_until([&] {
+    CHECK((*store)->renew(lease, kTtl, kNow));
+    CHECK((*store)->instance("i"));
+    const auto cache = open("sqlite:" + away + "/c.db");
+    return cache && (*cache)->instance("i").has_value();
+  });
+}
+
+TEST_CASE("a backup that turns out not to fit when it is back is left alone, and that is said") {
+  TemporaryFolder folder;
+  const std::string away = folder.path("away"), backup = away + "/b.db";
+  const auto store = open_tiers({.primary = "sqlite:" + folder.path("p.db"), .backup = "sqlite:" + backup});
+  REQUIRE_MESSAGE(store, store.error().to_string());
+  const Lease lease = *(*store)->acquire(Partition(0), "n", kTtl, kNow);
+  std::filesystem::create_directory(away);
+  REQUIRE(open_sqlite(backup, {.shared_partitions = 3}));
+  wait_until([&] { return trouble_of(**store, "backup").contains("cut into 3"); });
+  CHECK(commit_and_wait(**store, instance_commit(lease, "i", 1, false)));
 }
 
 // --- all of it, from a file ---------------------------------------------------------------------------------------
