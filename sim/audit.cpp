@@ -182,7 +182,7 @@ class RecordAudit::Checker {
   std::string operator()(const Evaluated&) const { return audit_.state_.debug ? "" : "a template is recorded of an instance that is not debugged"; }
   std::string operator()(const Rewound& record) const {
     if (!audit_.running_.empty()) return "an instance is rewound while steps run";
-    if (record.back_to >= audit_.state_.seq) return "an instance is rewound to what has not been";
+    if (record.back_to > audit_.state_.seq) return "an instance is rewound to what has not been";
     return "";
   }
   std::string operator()(const VariablesUpdated&) const {

@@ -37,7 +37,8 @@ void Client::answered(const WishPtr& wish, const Result<Value>& value, bool post
   if (!value) {
     const Error& error = value.error();
     if (wish->starts && error.is(code::conflict)) watcher_.problem("a start is refused: " + error.to_string());
-    if (wish->starts || !error.is(code::invalid_state)) return;  // it will ask again
+    const bool no_such_place = error.is(code::not_found) && std::holds_alternative<kernel::Rewind>(wish->demand);
+    if (wish->starts || !(error.is(code::invalid_state) || no_such_place)) return;  // it will ask again
   } else if (!posted) {
     // What the owner itself has acknowledged is durable now.
     const Witnessed* known = watcher_.instance(id_);
@@ -60,10 +61,29 @@ void Client::started() {
       wish(Duration(chance.between(0, 3'000'000)), kernel::Signal{name, plan_.scenario.script.payload(name)});
   if (habits_.holds)
     for (std::uint64_t times = chance.below(3); times > 0; --times) wish(Duration(chance.between(0, 4'000'000)), kernel::Pause{"by chance"});
+  if (habits_.rewinds) wish_for_rewinds();
   if (!habits_.cancels) return;
   const Duration when(chance.between(0, chance.percent(50) ? 300'000 : 6'000'000));
   if (chance.percent(70)) wish(when, kernel::Cancel{"changed my mind"});
   else wish(when, kernel::Terminate{"at once"});
+}
+
+void Client::wish_for_rewinds() {
+  Chance& chance = world_.chance();
+  for (std::int64_t times = chance.between(1, 2); times > 0; --times) {
+    kernel::Rewind rewind;
+    if (chance.percent(30)) {
+      rewind.place.checkpoint = "by chance";
+      wish(Duration(chance.between(0, 3'000'000)), kernel::MakeCheckpoint{"by chance"});
+    } else {
+      rewind.place.before = "s" + std::to_string(chance.between(1, 12));
+    }
+    wish(Duration(chance.between(0, chance.percent(50) ? 2'000'000 : 8'000'000)), std::move(rewind));
+  }
+}
+
+void Client::signal_again(const std::string& name) {
+  if (Node* node = choose_()) node->ask(id_, kernel::Signal{name, plan_.scenario.script.payload(name)}, [](Result<Value>, bool) {});
 }
 
 void Client::resume() {

@@ -16,6 +16,7 @@ class Client {
   struct Habits {
     bool holds = false;    ///< pauses the instance once or twice
     bool cancels = false;  ///< cancels or terminates it
+    bool rewinds = false;  ///< takes it back to before a step, or to a checkpoint that it made
   };
   /// `choose` gives a node that is up, or nullptr.
   Client(World& world, Watcher& watcher, const Generated& plan, std::string id, Habits habits, std::function<Node*()> choose);
@@ -26,6 +27,8 @@ class Client {
   bool content() const { return open_ == 0; }
   /// Brings a paused or suspended instance back: once, without waiting for success.
   void resume();
+  /// Sends a signal that it waits for once more, without waiting for success: after a rewind it waits for another one.
+  void signal_again(const std::string& name);
 
  private:
   struct Wish {
@@ -39,6 +42,7 @@ class Client {
   void attempt(const WishPtr& wish);
   void answered(const WishPtr& wish, const Result<Value>& value, bool posted);
   void started();
+  void wish_for_rewinds();
 
   World& world_;
   Watcher& watcher_;

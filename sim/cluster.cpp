@@ -32,6 +32,7 @@ class Cluster {
       : plan_(plan), chance_(mix(plan.seed, "cluster")), world_(plan.seed),
         faults_(plan.swarm ? swarm(plan.faults, Chance(mix(plan.seed, "swarm"))) : plan.faults),
         cancels_(faults_.contains(Fault::cancel) && chance_.percent(15)),
+        rewinds_(!cancels_ && faults_.contains(Fault::rewind) && chance_.percent(25)),
         generated_(generate(plan.seed, {.most_steps = 20, .longest = std::chrono::minutes(15), .for_cancel = cancels_})),
         kinds_(steps::make_registry()) {}
 
@@ -79,6 +80,7 @@ class Cluster {
   const Timestamp began_ = world_.now();
   const Faults faults_;
   const bool cancels_;
+  const bool rewinds_;
   const Generated generated_;
   const std::unique_ptr<kernel::KindRegistry> kinds_;
   engine::ProgramPtr program_;
@@ -140,7 +142,7 @@ bool Cluster::set_up() {
   }
   for (std::int64_t i = chance_.between(1, 3); i > 0; --i) {
     clients_.push_back(std::make_unique<Client>(world_, *watcher_, generated_, "i" + std::to_string(i),
-                                                Client::Habits{has(Fault::hold) && chance_.percent(40), cancels_},
+                                                Client::Habits{has(Fault::hold) && chance_.percent(40), cancels_, rewinds_},
                                                 [this] { return choose_node(); }));
     clients_.back()->begin();
   }
@@ -237,6 +239,9 @@ void Cluster::look_after_held() {
     if (!known) continue;
     const WorkflowState state = known->audit.state().state;
     if (state == WorkflowState::paused || state == WorkflowState::suspended) client->resume();
+    if (known->rewinds == 0) continue;
+    for (const auto& [run, step] : known->audit.state().runs)
+      if (generated_.expected.signals.contains(step.signal)) client->signal_again(step.signal);
   }
   world_.after(Duration(world_.chance().between(200'000, 1'200'000)), [this] { look_after_held(); });
 }
@@ -276,7 +281,7 @@ void Cluster::judge_everything() {
     const Witnessed& known = *watcher_->instance(id);
     const kernel::State& state = known.audit.state();
     if (std::string wrong = known.audit.end(); !wrong.empty()) watcher_->problem(id + ": " + wrong);
-    for (const std::string& each : judge(generated_.expected, state, known.calls)) watcher_->problem(id + ": " + each);
+    for (const std::string& each : judge(generated_.expected, state, known.calls, known.rewinds)) watcher_->problem(id + ": " + each);
     if (!known.row_finished || known.covered != state.seq) watcher_->problem(id + ": it ended, but its row does not say so");
     for (const auto& [key, sent] : known.sent)
       if (!key.starts_with(id + "/")) watcher_->problem(id + ": a call goes by another instance's key: " + key);

@@ -8,7 +8,7 @@ namespace mapflow::sim {
 
 namespace {
 
-constexpr std::array<std::pair<Fault, std::string_view>, 12> kNames{{
+constexpr std::array<std::pair<Fault, std::string_view>, 13> kNames{{
     {Fault::crash, "crash"},
     {Fault::freeze, "freeze"},
     {Fault::commit_lost, "commit_lost"},
@@ -21,6 +21,7 @@ constexpr std::array<std::pair<Fault, std::string_view>, 12> kNames{{
     {Fault::skew, "skew"},
     {Fault::hold, "hold"},
     {Fault::cancel, "cancel"},
+    {Fault::rewind, "rewind"},
 }};
 
 }  // namespace

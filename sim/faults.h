@@ -24,6 +24,7 @@ enum class Fault : std::uint8_t {
   skew,          ///< the nodes' clocks differ
   hold,          ///< people pause and resume instances
   cancel,        ///< people cancel or terminate instances
+  rewind,        ///< people take instances back, over or not
 };
 
 using Faults = std::set<Fault>;

@@ -118,6 +118,11 @@ void Node::ask(const std::string& id, Demand demand, Told told) {
 void Node::ask_store(const std::string& id, const Demand& demand, const Error& refused, Told told) {
   const auto row = store_->instance(id);
   if (!row && !row.error().is(code::not_found)) return told(fail(row.error()), false);
+  if (row && engine::revives(demand) && !refused.is(code::not_found)) {
+    const auto posted = store_->post(row->partition, engine::encode_command(id, demand, *store_));
+    return posted ? told(Value(), true) : told(fail(posted.error()), false);
+  }
+  if (refused.is(code::not_found) && row && engine::revives(demand)) return told(fail(refused), false);
   if (row && row->finished) return told(engine::ask_finished(*row, demand, *programs_, clock_->now()), false);
   if (refused.is(code::not_found)) return told(fail(refused), false);
   const auto posted = store_->post(home(id),

@@ -37,7 +37,7 @@ void compare_value(Problems& problems, const std::string& what, const Alternativ
 
 }  // namespace
 
-std::vector<std::string> judge(const Expectation& expected, const kernel::State& ended, const Calls& calls) {
+std::vector<std::string> judge(const Expectation& expected, const kernel::State& ended, const Calls& calls, std::uint32_t rewinds) {
   Problems problems;
   if (!expected.states.contains(ended.state)) {
     std::string wanted;
@@ -58,7 +58,9 @@ std::vector<std::string> judge(const Expectation& expected, const kernel::State&
   for (const Error& error : ended.errors) ++errors[error.code];
   for (const kernel::Undo& undo : ended.undo)
     if (undo.state == kernel::UndoState::done || undo.state == kernel::UndoState::failed) ++undone[undo.path];
-  compare_counts(problems, "called", expected.calls, made);
+  std::map<std::string, Range> calls_expected = expected.calls;
+  for (auto& [name, range] : calls_expected) range.most *= 1 + rewinds;
+  compare_counts(problems, "called", calls_expected, made);
   compare_counts(problems, "error", expected.errors, errors);
   compare_counts(problems, "compensated", expected.undone, undone);
   return problems;

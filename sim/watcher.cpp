@@ -104,6 +104,8 @@ bool Watcher::take_records(const std::string& id, std::uint64_t first_seq, std::
       known.placed.insert(fmt::format("{}/{}.{}.{}", id, run->id.value, run->attempt, run->delivery));
     } else if (const auto* signal = std::get_if<kernel::SignalReceived>(&record->body)) {
       ++known.received[signal->name];
+    } else if (std::holds_alternative<kernel::Rewound>(record->body)) {
+      ++known.rewinds;
     }
   }
   return true;

@@ -26,6 +26,7 @@ struct Witnessed {
   Calls calls;
   std::set<std::string> placed;                     ///< envelope ids of calls whose record is durable
   std::map<std::string, std::uint32_t> received;    ///< signals, by name
+  std::uint32_t rewinds = 0;
   std::map<std::string, std::string> sent;          ///< by idempotency key: what was sent
   std::uint64_t covered = 0;                        ///< its row's snapshot is the state after this record
   bool row = false;
