@@ -58,7 +58,7 @@ class RecordAudit::Checker {
     if (!books) return lost(record.run);
     if (record.attempt != books->attempt + 1) return fmt::format("attempt {} follows attempt {}", record.attempt, books->attempt);
     if (books->attempt > 0 && !books->faulted && books->state != StepState::retrying) return "an attempt follows one that has not failed";
-    if (books->state == StepState::retrying && at_ < books->due) return "a retry fires early";
+    if (books->state == StepState::retrying && at_ < books->due && !audit_.early_retries_) return "a retry fires early";
     books->attempt = record.attempt;
     books->delivery = 0;
     books->state = StepState::running;

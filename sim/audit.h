@@ -23,6 +23,8 @@ class RecordAudit {
   /// A record with something wrong is not applied.
   std::string next(const kernel::Program& program, const kernel::Record& record);
   const kernel::State& state() const { return state_; }
+  /// Somebody may ask for a retry before its time has come.
+  void allow_early_retries() { early_retries_ = true; }
   /// What is wrong with how the story ended; empty: nothing.
   std::string end() const;
 
@@ -43,6 +45,7 @@ class RecordAudit {
   /// After a rewind the story goes on from another place.
   void open_new_books();
 
+  bool early_retries_ = false;
   kernel::State state_;
   std::map<kernel::RunId, Books> running_;
   std::set<kernel::FrameId> open_;

@@ -8,7 +8,7 @@ namespace mapflow::sim {
 
 namespace {
 
-constexpr std::array<std::pair<Fault, std::string_view>, 13> kNames{{
+constexpr std::array<std::pair<Fault, std::string_view>, 14> kNames{{
     {Fault::crash, "crash"},
     {Fault::freeze, "freeze"},
     {Fault::commit_lost, "commit_lost"},
@@ -22,6 +22,7 @@ constexpr std::array<std::pair<Fault, std::string_view>, 13> kNames{{
     {Fault::hold, "hold"},
     {Fault::cancel, "cancel"},
     {Fault::rewind, "rewind"},
+    {Fault::mend, "mend"},
 }};
 
 }  // namespace

@@ -25,6 +25,7 @@ enum class Fault : std::uint8_t {
   hold,          ///< people pause and resume instances
   cancel,        ///< people cancel or terminate instances
   rewind,        ///< people take instances back, over or not
+  mend,          ///< people retry, skip, update, debug and rerun, and limits bite: nobody can foresee the end
 };
 
 using Faults = std::set<Fault>;

@@ -1,6 +1,7 @@
 #include "sim/maker.h"
 
 #include "sim/generator.h"
+#include "sim/unforeseen.h"
 
 namespace mapflow::sim {
 
@@ -37,8 +38,8 @@ bool may_be_delayed(const Definition& definition) {
 /// Adds limits that delay, and change nothing else: a budget that is never used up, turns, and (people.cpp) those of agents.
 void limit(Generated& out, Chance chance) {
   Definition& definition = out.scenario.definition;
-  out.limited = may_be_delayed(definition) && chance.percent(70);
-  if (!out.limited) return;
+  if (!may_be_delayed(definition) || !chance.percent(70)) return;
+  out.limits = Bite::delays;
   if (chance.percent(50)) definition.budget.tokens = 1'000'000;
   if (chance.percent(30)) definition.budget.cost_usd = 1000;
   if (chance.percent(40)) {
@@ -51,6 +52,7 @@ void limit(Generated& out, Chance chance) {
 }  // namespace
 
 Generated generate(std::uint64_t seed, const Taste& taste) {
+  if (!taste.foreseen) return make_unforeseen(seed, taste);
   for (std::uint64_t attempt = 0;; ++attempt) {
     const unsigned steps = attempt < 40 ? taste.most_steps : 3;
     Generated out;

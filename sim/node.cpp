@@ -6,6 +6,8 @@
 
 #include "engine/command.h"
 #include "engine/finished_instance.h"
+#include "engine/start_demand.h"
+#include "engine/stored_instance.h"
 
 namespace mapflow::sim {
 
@@ -22,11 +24,13 @@ void Node::boot() {
   clock_ = std::make_shared<WorldClock>(world, skew);
   store_ = make_node_store(plan_.reach_store(), world, plan_.sabotage);
   programs_ = std::make_shared<engine::ProgramCache>(plan_.kinds, *store_);
-  auto program = programs_->add(plan_.definition);
+  for (const Definition& child : plan_.scenario.children)
+    if (const auto added = programs_->add(child); !added) return plan_.watcher.problem("a child does not compile: " + added.error().to_string());
+  auto program = programs_->add(plan_.scenario.definition);
   if (!program) return plan_.watcher.problem("the definition does not compile: " + program.error().to_string());
   program_ = *std::move(program);
 
-  const Surroundings around{world, plan_.watcher, plan_.script, plan_.manners, gone_, plan_.limited};
+  const Surroundings around{world, plan_.watcher, plan_.scenario.script, plan_.manners, gone_, plan_.limits};
   engine::MemberContext context;
   context.node = name_;
   context.ttl = plan_.ttl;
@@ -37,10 +41,11 @@ void Node::boot() {
     context.executors.push_back(executors_.back());
   }
   context.clock = clock_;
-  context.random = std::make_shared<WorldRandom>(world.chance().fork(fmt::format("{} {}", name_, lives_)));
+  random_ = std::make_shared<WorldRandom>(world.chance().fork(fmt::format("{} {}", name_, lives_)));
+  context.random = random_;
   context.store = store_;
   context.programs = programs_;
-  context.dispatch = {make_handlers(around), std::make_shared<engine::AgentPool>(make_agents(around), configured_agents(plan_.limited), engine::AgentContext{}),
+  context.dispatch = {make_handlers(around), std::make_shared<engine::AgentPool>(make_agents(around), configured_agents(plan_.limits), engine::AgentContext{}),
                       make_workers(around), std::make_shared<engine::Secrets>()};
   if (plan_.say) context.log = [this](std::string_view, std::string_view line) { say(std::string(line)); };
   context.options = plan_.options;
@@ -95,7 +100,7 @@ void Node::leave(std::function<void()> left) {
 persistence::Partition Node::home(const std::string& id) const {
   const std::uint32_t shared = store_->shared_partitions();
   if (plan_.sabotage == Sabotage::scattered_turns) return engine::shared_partition_of(id, shared);
-  return engine::start_partition_of(plan_.definition, id, shared);
+  return engine::start_partition_of(plan_.scenario.definition, id, shared);
 }
 
 // --- requests -----------------------------------------------------------------------------------------------------
@@ -113,6 +118,14 @@ void Node::ask(const std::string& id, Demand demand, Told told) {
     });
   };
   member_->shard_of(partition).request(std::move(request));
+}
+
+void Node::rerun(const std::string& former, const std::string& id, Told told) {
+  const auto stored = engine::read_stored_instance(*store_, *programs_, former, false);
+  if (!stored) return told(fail(stored.error()), false);
+  auto demand = engine::make_rerun(*programs_, *stored, id, clock_->now(), *random_);
+  if (!demand) return told(fail(demand.error()), false);
+  ask(id, *std::move(demand), std::move(told));
 }
 
 void Node::ask_store(const std::string& id, const Demand& demand, const Error& refused, Told told) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/member.h"
+#include "engine/random.h"
 #include "sim/faults.h"
 #include "sim/node_store.h"
 #include "sim/people.h"
@@ -19,11 +20,10 @@ namespace mapflow::sim {
 struct NodePlan {
   World& world;
   Watcher& watcher;
-  const Script& script;
   const kernel::KindRegistry& kinds;
-  Definition definition;
+  const Scenario& scenario;
   Manners manners;
-  bool limited = false;  ///< agents have limits
+  Bite limits = Bite::none;  ///< of agents
   Duration ttl = std::chrono::seconds(3);
   engine::ShardOptions options;
   bool skewed = false;
@@ -53,7 +53,10 @@ class Node {
   /// Carries a request to whoever runs the instance, as an engine does: to the shard here, or else into the inbox of
   /// the instance's partition. `told` may never be called.
   void ask(const std::string& id, engine::Demand demand, Told told);
+  /// Starts another instance like `former`. `told` may never be called.
+  void rerun(const std::string& former, const std::string& id, Told told);
   const engine::ProgramPtr& program() const { return program_; }
+  std::vector<engine::ProgramPtr> library() const { return programs_->library(*program_); }
 
  private:
   void start();
@@ -69,6 +72,7 @@ class Node {
   std::vector<std::shared_ptr<WorldExecutor>> executors_;
   std::shared_ptr<WorldClock> clock_;
   std::shared_ptr<NodeStore> store_;
+  std::shared_ptr<engine::Random> random_;
   std::shared_ptr<engine::ProgramCache> programs_;
   engine::ProgramPtr program_;
   std::unique_ptr<engine::Member> member_;

@@ -25,7 +25,7 @@ class ScriptedAgent final : public engine::Agent {
 
   void call(Envelope envelope, engine::AgentDone done) override {
     around_.watcher.called(envelope);
-    if (around_.limited) check_limits();
+    if (around_.limits != Bite::none) check_limits();
     const Answer answer = around_.script.answer(envelope.step, envelope.path, envelope.attempt, envelope.data);
     const std::string id = envelope.id;
     calls_->insert_or_assign(id, std::move(done));
@@ -117,14 +117,17 @@ std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& ar
   return table;
 }
 
-std::vector<AgentConfig> configured_agents(bool limited) {
+std::vector<AgentConfig> configured_agents(Bite limits) {
   std::vector<AgentConfig> agents;
   for (const char* name : {"alpha", "beta", "gamma"}) {
     AgentConfig config;
     config.name = name;
     config.transport = "scripted";
-    if (limited && config.name == "alpha") config.limits = object({{"max_concurrent", kAtOnce}});
-    if (limited && config.name == "beta") config.limits = object({{"rate_limit", object({{"rate", kPerSecond}, {"burst", kBurst}})}});
+    if (limits != Bite::none && config.name == "alpha") config.limits = object({{"max_concurrent", kAtOnce}});
+    if (limits == Bite::fails && config.name == "alpha") config.limits.set("bulkhead", 1);
+    if (limits == Bite::fails && config.name == "gamma")
+      config.limits = object({{"circuit_breaker", object({{"failure_threshold", 2}, {"window", "10s"}, {"open_for", "2s"}})}});
+    if (limits != Bite::none && config.name == "beta") config.limits = object({{"rate_limit", object({{"rate", kPerSecond}, {"burst", kBurst}})}});
     agents.push_back(std::move(config));
   }
   return agents;

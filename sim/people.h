@@ -7,6 +7,7 @@
 #include "engine/handler.h"
 #include "engine/limits/gatekeeper.h"
 #include "engine/worker_pool.h"
+#include "sim/generator.h"
 #include "sim/script.h"
 #include "sim/watcher.h"
 #include "sim/world.h"
@@ -26,14 +27,15 @@ struct Surroundings {
   const Script& script;
   Manners manners;
   std::shared_ptr<bool> gone;
-  bool limited = false;  ///< agents must not see more than their limits allow
+  Bite limits = Bite::none;  ///< agents must not see more than these allow
 };
 
 std::shared_ptr<engine::AgentFactory> make_agents(const Surroundings& around);
 std::shared_ptr<engine::Workers> make_workers(const Surroundings& around);
 std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& around);
-/// The agents that every definition may use. Limited: two at once for alpha, bursts of three for beta.
-std::vector<AgentConfig> configured_agents(bool limited);
+/// The agents that every definition may use. Limited: two at once for alpha, bursts of three for beta; and when limits bite,
+/// one call may wait for alpha, and gamma is left alone for two seconds when it failed twice.
+std::vector<AgentConfig> configured_agents(Bite limits);
 /// Gates that let everybody through, limits or not.
 std::shared_ptr<engine::Gatekeeper> make_open_gates();
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include <vector>
+
 #include "model/definition.h"
 #include "sim/script.h"
 #include "value/value.h"
@@ -13,6 +15,7 @@ namespace mapflow::sim {
 struct Scenario {
   std::uint64_t seed = 0;
   Definition definition;
+  std::vector<Definition> children;  ///< what its sub-workflows are
   Value input;
   Script script;
 };

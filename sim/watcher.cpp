@@ -33,6 +33,20 @@ const Witnessed* Watcher::instance(const std::string& id) const {
   return found == instances_.end() ? nullptr : &found->second;
 }
 
+const kernel::Program& Watcher::program_of(const std::string& workflow) const {
+  for (const engine::ProgramPtr& child : children_)
+    if (child->definition().id == workflow) return *child;
+  return *program_;
+}
+
+std::vector<std::string> Watcher::living_steps(const std::string& id) const {
+  std::vector<std::string> paths;
+  if (const Witnessed* known = instance(id))
+    for (const auto& [run, step] : known->audit.state().runs)
+      paths.push_back(known->audit.state().path(program_of(known->audit.state().workflow), run));
+  return paths;
+}
+
 // --- commits ------------------------------------------------------------------------------------------------------
 
 void Watcher::committed(const Commit& commit, LogPosition position) {
@@ -75,7 +89,7 @@ void Watcher::check_turns() {
   std::map<std::string, std::size_t> by_key;
   for (const auto& [id, known] : instances_) {
     const kernel::State& state = known.audit.state();
-    if (state.seq == 0 || state.state == WorkflowState::pending || is_terminal(state.state) || !state.parent_id.empty()) continue;
+    if (!known.has_place || !state.parent_id.empty()) continue;
     ++running;
     if (++by_key[state.turn_key] > rules->limit && !rules->key.empty()) problem("more instances of one key run than may: " + id);
   }
@@ -94,16 +108,27 @@ bool Watcher::take_records(const std::string& id, std::uint64_t first_seq, std::
       problem(fmt::format("instance {}: a record does not read back: {}", id, record.error().to_string()));
       return false;
     }
-    if (trace) trace(known.audit.state(), *record);
-    if (std::string wrong = known.audit.next(*program_, *record); !wrong.empty()) {
+    const auto* started = std::get_if<kernel::InstanceStarted>(&record->body);
+    const kernel::Program& program = program_of(started ? started->workflow : known.audit.state().workflow);
+    if (started && mended_) known.audit.allow_early_retries();
+    if (trace) trace(program, known.audit.state(), *record);
+    if (const auto* settled = std::get_if<kernel::StepSettled>(&record->body); settled && settled->state == StepState::skipped)
+      known.skipped.insert(known.audit.state().path(program, settled->run));
+    if (std::string wrong = known.audit.next(program, *record); !wrong.empty()) {
       problem(fmt::format("instance {}, record {}: {}", id, known.audit.state().seq + 1, wrong));
       return false;
     }
+    // A place is kept until the end, also while the instance is undone; who waited for one is undone without.
+    const WorkflowState now = known.audit.state().state;
+    if (now == WorkflowState::running) known.has_place = true;
+    if (now == WorkflowState::pending || is_terminal(now)) known.has_place = false;
     if (const auto* call = std::get_if<kernel::CallPlaced>(&record->body)) {
       const kernel::Run* run = known.audit.state().run(call->run);
       known.placed.insert(fmt::format("{}/{}.{}.{}", id, run->id.value, run->attempt, run->delivery));
     } else if (const auto* signal = std::get_if<kernel::SignalReceived>(&record->body)) {
       ++known.received[signal->name];
+    } else if (const auto* updated = std::get_if<kernel::VariablesUpdated>(&record->body)) {
+      for (const auto& [name, value] : updated->writes) known.updated.insert(name);
     } else if (std::holds_alternative<kernel::Rewound>(record->body)) {
       ++known.rewinds;
     }

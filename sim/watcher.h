@@ -26,7 +26,10 @@ struct Witnessed {
   Calls calls;
   std::set<std::string> placed;                     ///< envelope ids of calls whose record is durable
   std::map<std::string, std::uint32_t> received;    ///< signals, by name
+  std::set<std::string> updated;                    ///< variables that people have set
+  std::set<std::string> skipped;                    ///< paths of steps that people have skipped
   std::uint32_t rewinds = 0;
+  bool has_place = false;                           ///< it runs, or ran and has not ended since
   std::map<std::string, std::string> sent;          ///< by idempotency key: what was sent
   std::uint64_t covered = 0;                        ///< its row's snapshot is the state after this record
   bool row = false;
@@ -35,7 +38,9 @@ struct Witnessed {
 
 class Watcher {
  public:
-  explicit Watcher(engine::ProgramPtr program) : program_(std::move(program)) {}
+  /// `children`: of sub-workflows. `mended`: people ask for retries before their time.
+  explicit Watcher(engine::ProgramPtr program, std::vector<engine::ProgramPtr> children = {}, bool mended = false)
+      : program_(std::move(program)), children_(std::move(children)), mended_(mended) {}
 
   // --- what the store tells ---
   void acquired(const persistence::Lease& lease);
@@ -46,6 +51,8 @@ class Watcher {
 
   const Witnessed* instance(const std::string& id) const;
   const std::map<std::string, Witnessed>& instances() const { return instances_; }
+  /// The paths of the instance's steps that are under way.
+  std::vector<std::string> living_steps(const std::string& id) const;
   /// How often the partition changed hands.
   std::uint64_t epoch(persistence::Partition partition) const;
   /// Log entries that hold records no snapshot covers, over all partitions.
@@ -57,7 +64,7 @@ class Watcher {
   /// Told of every instance after each commit that changed it.
   std::function<void(const std::string& id, const kernel::State& state)> changed;
   /// Told of every record before it is applied.
-  std::function<void(const kernel::State& before, const kernel::Record& record)> trace;
+  std::function<void(const kernel::Program& program, const kernel::State& before, const kernel::Record& record)> trace;
 
  private:
   struct Entry {
@@ -76,7 +83,11 @@ class Watcher {
   void cut_log(PartitionBooks& books, persistence::LogPosition before);
   void check_turns();
 
+  const kernel::Program& program_of(const std::string& workflow) const;
+
   const engine::ProgramPtr program_;
+  const std::vector<engine::ProgramPtr> children_;
+  const bool mended_;
   std::map<std::string, Witnessed> instances_;
   std::map<persistence::Partition, PartitionBooks> partitions_;
   std::uint64_t hash_ = 0;
