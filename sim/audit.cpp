@@ -73,7 +73,9 @@ class RecordAudit::Checker {
     if (!books) return lost(record.run);
     const WorkflowState now = audit_.state_.state;
     const bool goes = now == WorkflowState::running || now == WorkflowState::compensating;
-    if (!goes && record.delivery == 1) return fmt::format("a call is placed while the instance is {}", to_string(now));
+    // Of a suspended instance a person may have one step tried again while others still hold it back.
+    const bool asked_for = audit_.early_retries_ && now == WorkflowState::suspended;
+    if (!goes && !asked_for && record.delivery == 1) return fmt::format("a call is placed while the instance is {}", to_string(now));
     if (record.delivery != books->delivery + 1) return fmt::format("delivery {} follows delivery {}", record.delivery, books->delivery);
     books->delivery = record.delivery;
     books->state = StepState::running;
@@ -132,7 +134,8 @@ class RecordAudit::Checker {
         return fmt::format("run {} settles before run {} inside it", record.run.value, id.value);
     const Frame* around = audit_.state_.frame(books->frame);
     const bool undoing = around && around->role == FrameRole::compensation;
-    if (record.state == StepState::completed && program_.node(books->node).compensate != kNoBlock && !undoing)
+    const bool undoable = program_.node(books->node).compensate != kNoBlock || books->kept_child;
+    if (record.state == StepState::completed && undoable && !undoing)
       audit_.to_undo_.push_back(books->node);
     for (const auto& [id, frame] : audit_.state_.frames)
       if (frame.owner == record.run) audit_.open_.erase(id);
@@ -165,7 +168,12 @@ class RecordAudit::Checker {
   std::string operator()(const UseSettled& record) const { return find(record.run) ? "" : lost(record.run); }
   std::string operator()(const ChildCharged&) const { return ""; }
   std::string operator()(const BudgetChanged&) const { return ""; }
-  std::string operator()(const ChildKept& record) const { return find(record.run) ? "" : lost(record.run); }
+  std::string operator()(const ChildKept& record) const {
+    Books* books = find(record.run);
+    if (!books) return lost(record.run);
+    books->kept_child = true;
+    return "";
+  }
   std::string operator()(const ChildReleased& record) const {
     return audit_.state_.released.contains(record.child) ? "a child is released twice: " + record.child : "";
   }
@@ -254,7 +262,7 @@ void RecordAudit::open_new_books() {
   to_undo_.clear();
   undone_.clear();
   for (const auto& [id, run] : state_.runs)
-    running_[id] = {run.node, run.frame, run.state, run.attempt, run.delivery, run.phase != Phase::working, run.due, run.deadline, run.total_deadline};
+    running_[id] = {run.node, run.frame, run.state, run.attempt, run.delivery, run.phase != Phase::working, !run.kept_child.empty(), run.due, run.deadline, run.total_deadline};
   for (const auto& [id, frame] : state_.frames) open_.insert(id);
   for (const Undo& undo : state_.undo) to_undo_.push_back(undo.node);
   last_run_ = state_.last_run;

@@ -36,6 +36,7 @@ class RecordAudit {
     std::uint32_t attempt = 0;
     std::uint32_t delivery = 0;
     bool faulted = false;
+    bool kept_child = false;  ///< its child can be undone with it
     Timestamp due = kNever;
     Timestamp deadline = kNever;
     Timestamp total_deadline = kNever;
