@@ -42,9 +42,11 @@ class Cluster {
 
   ClusterOutcome run() {
     if (!set_up()) return outcome();
-    while (watcher_->problems().empty() && !everybody_content()) act();
-    quiet_ = true;
-    run_for(std::chrono::seconds(4));
+    while (watcher_->problems().empty() && !everybody_content()) {
+      while (watcher_->problems().empty() && !everybody_content()) act();
+      quiet_ = true;
+      run_for(std::chrono::seconds(4));  // a request that was sent twice may still be on its way, and bring somebody back
+    }
     stop_nodes();
     if (watcher_->problems().empty()) judge_everything();
     return outcome();
