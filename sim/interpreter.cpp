@@ -113,6 +113,13 @@ void Interpreter::doubt(std::size_t begin, std::size_t end) {
   }
 }
 
+/// A loop that goes on from where timing left its counter may come to any number of rounds.
+void Interpreter::beware_counters(std::string_view text) {
+  for (const std::string& name : doubted_)
+    if ((name.starts_with("round.") || name.starts_with("count.")) && text.find(name) != std::string_view::npos)
+      ambiguous("a counter goes on from where timing left it");
+}
+
 void Interpreter::set_variable(const std::string& name, const Value& value, bool sure) {
   if (!variables_.set_path(name, value)) ambiguous("a variable cannot be set: " + name);
   note(Fact::Kind::variable, name, value, sure);

@@ -125,6 +125,7 @@ class Interpreter {
   Fact& note(Fact::Kind kind, std::string key, Value value = {}, bool sure = true);
   void doubt(std::size_t begin, std::size_t end);
   void doubt(const Part& part) { doubt(part.begin, part.end); }
+  void beware_counters(std::string_view text);
   void set_variable(const std::string& name, const Value& value, bool sure);
   void keep_result(Place& place, const Step& step, const Value& value, bool sure);
   void ambiguous(const std::string& why) { if (ambiguous_.empty()) ambiguous_ = why; }

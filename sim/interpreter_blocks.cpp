@@ -206,6 +206,7 @@ Outcome Interpreter::one_by_one(const Step& step, Place& place, const std::strin
   std::vector<Error> errors;
   for (std::uint32_t i = 0; !items || i < items->size(); ++i) {
     if (!condition.empty()) {
+      beware_counters(condition);
       const auto goes_on = holds(condition, place);
       if (!goes_on) return Outcome::failed(goes_on.error());
       if (!*goes_on) break;

@@ -70,9 +70,7 @@ Outcome Interpreter::transform(const Step& step, const Place& place) {
   Outcome outcome = Outcome::done(Value(Object{}));
   if (const Value& targets = field(step, "transformations"); targets.is_object()) {
     for (const auto& [target, source] : targets.as_object()) {
-      const std::string name(target.view());
-      if ((name.starts_with("round.") || name.starts_with("count.")) && doubted_.contains(name))
-        ambiguous("a counter goes on from where timing left it");
+      beware_counters(target.view());
       auto value = render(source, place);
       if (!value) {
         outcome = Outcome::failed(value.error());
