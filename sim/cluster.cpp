@@ -298,8 +298,9 @@ void Cluster::stop_nodes() {
     while (watcher_->problems().empty() && !done())
       if (!world_.step() || world_.now() > until) return watcher_->problem("a node does not come to its end");
   };
-  // Who is about to leave or to come back does so first.
-  wait_for([this] { return std::ranges::all_of(nodes_, [](const auto& node) { return node->up() && !node->leaving(); }) && booting_ == 0; });
+  // Who is about to leave or to come back does so first, and who stands still may yet pass on a request of long ago.
+  const auto settled = [](const auto& node) { return node->up() && !node->leaving() && !node->frozen(); };
+  wait_for([&] { return booting_ == 0 && std::ranges::all_of(nodes_, settled); });
   if (!watcher_->problems().empty()) return;
   run_for(std::chrono::seconds(1));
   std::size_t left = 0;

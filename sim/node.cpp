@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "engine/command.h"
@@ -75,6 +76,10 @@ void Node::crash() {
   member_.reset();
   program_.reset();
   programs_.reset();
+}
+
+bool Node::frozen() const {
+  return std::ranges::any_of(executors_, [this](const auto& executor) { return plan_.world.frozen(*executor); });
 }
 
 void Node::freeze(Timestamp until) {

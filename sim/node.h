@@ -46,6 +46,7 @@ class Node {
   void crash();
   /// Stands still until then, and does not know.
   void freeze(Timestamp until);
+  bool frozen() const;
   /// Goes in good order; `left` is called when it is down. Only for a node that is up and not leaving already.
   void leave(std::function<void()> left);
 

@@ -57,6 +57,7 @@ class World {
   void after(Duration span, engine::Task task);
   std::shared_ptr<WorldExecutor> make_executor(Duration skew);
   void freeze(WorldExecutor& executor, Timestamp until) { executor.frozen_until_ = until; }
+  bool frozen(const WorldExecutor& executor) const { return now_ < executor.frozen_until_; }
   /// What it had to do is never done.
   void kill(const std::shared_ptr<WorldExecutor>& executor);
 
