@@ -43,7 +43,6 @@ struct Target {
   BenchWaitingOptions waiting;
   BenchRecoveryOptions recovery;
   VersionOptions version;
-  std::string mode = "normal";
   std::string data_file;  // of the `jinja` verbs
   bool lenient = false;
   std::optional<Command> chosen;
@@ -85,9 +84,11 @@ void add_run(CLI::App& app, Target& to) {
   store_option(run, to.run.store);
   json_flag(run, to.run.json);
   flag(run, "--watch", to.run.watch, "tell every event with its data, also beside the live tree");
-  option(run, "--mode", to.mode, "MODE", "how to run it: normal")->check([](const std::string& mode) {
-    return mode == "normal" ? std::string() : "no mode '" + mode + "'; this version knows: normal";
-  });
+  run.add_option("--mode", to.run.mode, "how to run it: normal, debug, or dry-run, which calls nobody")
+      ->option_text("MODE")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, RunMode>{{"normal", RunMode::normal}, {"debug", RunMode::debug}, {"dry-run", RunMode::dry_run}}));
+  repeated(run, "--break", to.run.breakpoints, "STEP", "with --mode debug: stop before the step with this id");
   run.footer(
       "\nexit status: 0 completed, 1 ended otherwise or is suspended, 2 bad usage, definition or input,\n"
       "  3 the store cannot be used, 130 interrupted: the instance stays, run again with its --id to go on\n"
@@ -266,7 +267,8 @@ void add_requests(CLI::App& app, Target& to) {
 
   CLI::App& update = add_request(app, to, What::update, "update", "set variables of a paused or suspended instance");
   input_options(update, to.request.inputs, to.request.input_file, "variables");
-  update.footer("\nexample: mapflow update order-17 -i limit=500 -i customer.vip=true");
+  repeated(update, "--budget", to.request.budget, "KEY=VALUE", "raise (or lower) tokens, cost_usd, steps or wall_time");
+  update.footer("\nexample: mapflow update order-17 -i limit=500 -i customer.vip=true --budget tokens=200000");
 
   CLI::App& rewind = add_request(app, to, What::rewind, "rewind", "take an instance back, over or not, and go on from there");
   rewind.add_option("CHECKPOINT", to.request.name, "the name of a checkpoint");

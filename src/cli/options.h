@@ -10,6 +10,8 @@ namespace mapflow::cli {
 
 inline constexpr const char* kDefaultStore = "sqlite:mapflow.db";
 
+enum class RunMode : std::uint8_t { normal, debug, dry_run };
+
 struct RunOptions {
   std::string file;
   std::vector<std::string> inputs;   ///< "key=value", in the order given
@@ -18,6 +20,8 @@ struct RunOptions {
   std::vector<std::string> with;     ///< further definition files and folders
   std::string secrets_file;
   std::string store = kDefaultStore;
+  RunMode mode = RunMode::normal;
+  std::vector<std::string> breakpoints;  ///< ids of steps, in mode debug
   bool json = false;
   bool watch = false;
 };
@@ -121,6 +125,7 @@ struct RequestOptions {
   std::string payload;               ///< JSON if it parses as JSON, else text
   std::vector<std::string> inputs;   ///< "key=value": members of the payload
   std::string input_file;            ///< the payload as JSON
+  std::vector<std::string> budget;   ///< update: "tokens=200000" …
   std::string error;                 ///< answer: what went wrong, instead of a payload
   std::string key;                   ///< under which it is carried out once; empty: a new one
   double timeout_seconds = 30;       ///< to wait for whoever runs the instance

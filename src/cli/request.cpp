@@ -1,10 +1,15 @@
 // pause, resume, cancel, terminate, signal, retry, skip, update, rewind, inbox answer: one request to one instance.
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "cli/clerk_verb.h"
 #include "cli/inputs.h"
 #include "cli/verbs.h"
+#include "base/time.h"
 #include "model/message.h"
+#include "model/policy.h"
+#include "value/json.h"
 
 namespace mapflow::cli {
 
@@ -17,6 +22,24 @@ Result<Value> payload_of(const RequestOptions& options) {
   return read_payload(options.payload, options.input_file, options.inputs);
 }
 
+/// "tokens=200000" …: the members of a budget that are given; nullopt when there are none.
+Result<std::optional<Budget>> budget_of(const std::vector<std::string>& assignments) {
+  if (assignments.empty()) return std::nullopt;
+  Budget budget;
+  for (const std::string& each : assignments) {
+    const std::size_t equals = std::min(each.find('='), each.size());
+    const std::string name = each.substr(0, equals), text = each.substr(std::min(equals + 1, each.size()));
+    const auto number = parse_json(text);
+    const bool counted = number && number->is_integer() && number->as_integer() >= 0;
+    if (name == "tokens" && counted) budget.tokens = static_cast<std::uint64_t>(number->as_integer());
+    else if (name == "steps" && counted) budget.steps = static_cast<std::uint64_t>(number->as_integer());
+    else if (name == "cost_usd" && number && number->is_number() && number->as_double() >= 0) budget.cost_usd = number->as_double();
+    else if (const auto span = parse_duration(text); name == "wall_time" && span) budget.wall_time = *span;
+    else return fail(code::invalid_input, "'" + each + "' is no member of a budget", "tokens=N, steps=N, cost_usd=AMOUNT or wall_time=SPAN");
+  }
+  return budget;
+}
+
 Result<engine::Demand> demand_of(const RequestOptions& options) {
   MAPFLOW_ASSIGN(Value payload, payload_of(options));
   switch (options.what) {
@@ -27,10 +50,12 @@ Result<engine::Demand> demand_of(const RequestOptions& options) {
     case What::signal: return kernel::Signal{options.name, std::move(payload)};
     case What::retry: return kernel::Retry{options.name};
     case What::skip: return kernel::Skip{options.name, std::move(payload)};
-    case What::update:
-      if (!payload.is_object())
-        return fail(code::invalid_input, "no variables were given", "name them with -i KEY=VALUE or --input FILE");
-      return kernel::Update{std::move(payload)};
+    case What::update: {
+      MAPFLOW_ASSIGN(auto budget, budget_of(options.budget));
+      if (!payload.is_object() && !budget)
+        return fail(code::invalid_input, "nothing to change was given", "name variables with -i KEY=VALUE or --input FILE, or --budget KEY=VALUE");
+      return kernel::Update{std::move(payload), std::move(budget)};
+    }
     case What::rewind:
       if (options.name.empty() == options.before.empty())
         return fail(code::invalid_input, "say where to go back to", "a checkpoint's name, or --before STEP");

@@ -84,7 +84,9 @@ class RunSession {
       if (found) return take_up(*found, workflow);
       if (!found.error().is(code::not_found)) return found;
     }
-    auto started = engine_.start(workflow, {.input = input, .id = options_.id});
+    StartOptions wish{.input = input, .id = options_.id};
+    if (options_.mode == RunMode::debug) wish.breakpoints = options_.breakpoints;
+    auto started = engine_.start(workflow, std::move(wish));
     if (!started || !started->existed()) return started;
     auto found = engine_.attach(started->id());
     if (!found) return found;
@@ -99,6 +101,8 @@ class RunSession {
       return fail(code::conflict, "instance '" + found.id() + "' is one of workflow '" + std::string(is->as_text()) +
                                       "', not of '" + workflow + "'", "choose another --id");
     const std::string state = state_of(document);
+    const auto known = parse_workflow_state(state);
+    if (options_.mode == RunMode::debug && known && !is_terminal(*known)) MAPFLOW_TRY(found.debug(options_.breakpoints));
     if (state == "suspended" || state == "paused") {
       MAPFLOW_TRY(found.resume());
       stood_ = state;
@@ -165,7 +169,8 @@ class RunSession {
     if (options_.json) console_.document(document);
     const std::string state = state_of(document);
     if (state == "suspended") {
-      people_.line("to try the failed step again: " + resume_command(options_, id_));
+      const bool stopped = options_.mode == RunMode::debug;
+      people_.line((stopped ? "to go on: " : "to try the failed step again: ") + resume_command(options_, id_));
     } else if (engine_.store().durable()) {
       people_.line(people_.paint(Color::dim, "more: mapflow show " + shell_quoted(id_) + " --store " + shell_quoted(persistence::without_password(options_.store))));
     }
@@ -196,6 +201,18 @@ class RunSession {
   bool end_shown_ = false;  ///< no event that matters is still to come
 };
 
+/// A breakpoint that names no step would never be reached.
+Status check_breakpoints(const RunOptions& options, const Definition& definition) {
+  std::vector<std::string> ids;
+  for_each_step(definition, [&](const Step& step, const std::string&) { ids.push_back(step.id); });
+  for (const std::string& each : options.breakpoints) {
+    if (options.mode != RunMode::debug) return fail(code::invalid_input, "--break stops in mode debug only", "add --mode debug");
+    if (std::ranges::find(ids, each) == ids.end())
+      return fail(code::invalid_input, "there is no step '" + each + "' to stop before", did_you_mean(each, ids));
+  }
+  return {};
+}
+
 ExitCode refuse_definitions(const LoadedDefinitions& loaded, const RunOptions& options, Console& console) {
   print_diagnostics(console.err, loaded);
   if (options.json) console.document(builder::to_value(loaded.diagnostics));
@@ -213,6 +230,9 @@ ExitCode execute(const RunOptions& options, Console& console) {
   if (!secrets) return refuse(console, secrets.error(), options.json);
   const auto input = read_input(options.input_file, options.inputs, EngineOptions().payload_bytes);
   if (!input) return refuse(console, input.error(), options.json);
+
+  if (options.mode == RunMode::dry_run) return dry_run(options, loaded.definitions.front(), *input, console);
+  if (auto known = check_breakpoints(options, loaded.definitions.front()); !known) return refuse(console, known.error(), options.json);
 
   Interrupts interrupts;
   News news;

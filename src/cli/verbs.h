@@ -5,10 +5,14 @@
 #include "cli/console.h"
 #include "cli/exit_code.h"
 #include "cli/options.h"
+#include "model/definition.h"
+#include "value/value.h"
 
 namespace mapflow::cli {
 
 ExitCode execute(const RunOptions& options, Console& console);
+/// Its mode dry_run: prints what would be done.
+ExitCode dry_run(const RunOptions& options, const Definition& main, const Value& input, Console& console);
 ExitCode execute(const ValidateOptions& options, Console& console);
 ExitCode execute(const FmtOptions& options, Console& console);
 ExitCode execute(const PatternsOptions& options, Console& console);

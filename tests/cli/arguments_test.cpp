@@ -46,9 +46,13 @@ TEST_CASE("run reads its input from a file or from standard input") {
 
 TEST_CASE("the default store is a file in this folder") { CHECK(parsed<RunOptions>({"run", "f"}).store == "sqlite:mapflow.db"); }
 
-TEST_CASE("a mode that does not exist is refused, the normal one is not") {
-  CHECK(parsed<RunOptions>({"run", "f", "--mode", "normal"}).file == "f");
-  CHECK(refused({"run", "f", "--mode", "debug"}).message.find("no mode 'debug'") != std::string::npos);
+TEST_CASE("a workflow runs in one of three modes") {
+  CHECK(parsed<RunOptions>({"run", "f"}).mode == RunMode::normal);
+  CHECK(parsed<RunOptions>({"run", "f", "--mode", "dry-run"}).mode == RunMode::dry_run);
+  const auto debug = parsed<RunOptions>({"run", "f", "--mode", "debug", "--break", "a", "--break", "b"});
+  CHECK(debug.mode == RunMode::debug);
+  CHECK(debug.breakpoints == std::vector<std::string>{"a", "b"});
+  CHECK(refused({"run", "f", "--mode", "slow"}).message.find("slow") != std::string::npos);
 }
 
 TEST_CASE("a slip of the keyboard gets a suggestion") {

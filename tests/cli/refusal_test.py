@@ -37,7 +37,9 @@ class Usage(ProcessTest):
         self.write("large.json", json.dumps({"a": "x" * 2_000_000}))
         self.expect(self.mapflow("run", "flow.yaml", "--input", "large.json"), 2)
         self.expect(self.mapflow("run", "flow.yaml", "--secrets", "missing"), 2)
-        self.expect(self.mapflow("run", "flow.yaml", "--mode", "debug"), 2)
+        self.expect(self.mapflow("run", "flow.yaml", "--mode", "slow"), 2)
+        self.expect(self.mapflow("run", "flow.yaml", "--break", "a"), 2)
+        self.assertIn("no step 'b'", self.expect(self.mapflow("run", "flow.yaml", "--mode", "debug", "--break", "b"), 2).stderr)
         self.assertEqual(self.calls(), [])
 
     def test_an_input_that_does_not_fit_the_schema(self):

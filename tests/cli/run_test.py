@@ -32,6 +32,29 @@ class Run(ProcessTest):
         self.assertIn("metrics", document)
         self.assertTrue(result.stderr.startswith("instance demo\n"), result.stderr)
 
+    def test_debugging_stops_before_steps_and_the_command_that_is_printed_goes_on(self):
+        self.write("flow.yaml", workflow(message("a", value=1) + message("b", value="{{ results.a.echo + 1 }}") + message("c", value=3)))
+        stopped = self.expect(self.mapflow("run", "flow.yaml", "--id", "i", "--mode", "debug", "--break", "b", "--json"), 1)
+        self.assertEqual(self.document(stopped)["reason"], "stopped before 'b'")
+        self.assertIn("to go on: mapflow run flow.yaml --id i", stopped.stderr)
+        self.assertEqual([call["path"] for call in self.calls()], ["a"])
+        self.assertEqual(self.document(self.expect(self.mapflow("run", "flow.yaml", "--id", "i", "--json"), 0))["results"]["b"]["echo"], 2)
+        history = self.document(self.expect(self.mapflow("history", "i", "--json"), 0))
+        read = [event["names"] for event in history if event["type"] == "debug.evaluated" and event["path"] == "b"]
+        self.assertEqual(read[0]["results"]["a"]["echo"], 1)
+
+    def test_a_dry_run_calls_nobody_and_tells_what_would_be_done(self):
+        self.write("flow.yaml", workflow(message("a", value="{{ n + 1 }}") + message("b", value="{{ results.a.echo }}")))
+        plan = self.document(self.expect(self.mapflow("run", "flow.yaml", "--mode", "dry-run", "-i", "n=1", "--json"), 0))
+        first, second = plan["steps"]
+        self.assertEqual(first["fields"]["data"], {"value": 2})
+        self.assertEqual((second["fields"]["data"], second["needs"]), ({"value": "{{ results.a.echo }}"}, ["results.a"]))
+        told = self.expect(self.mapflow("run", "flow.yaml", "--mode", "dry-run", "-i", "n=1"), 0).stdout
+        self.assertIn('data: {"value":2}', told)
+        self.assertIn("results.a", told)
+        self.assertEqual(self.calls(), [])
+        self.assertFalse(os.path.exists(self.path("mapflow.db")), "a dry run leaves no store")
+
     def test_inputs_come_from_a_file_from_standard_input_and_from_words(self):
         self.write("flow.yaml", workflow(message("a", value="{{ [x, y] }}")))
         self.write("in.json", json.dumps({"x": 1, "y": 1}))

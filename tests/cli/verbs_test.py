@@ -60,6 +60,7 @@ class Verbs(ProcessTest):
         document = self.carried_out("resume", "i")
         self.assertEqual(document["state"], "running")
         self.assertTrue(document["runner"])
+        self.refused("update", "i", "--budget", "tokens=lots", says="tokens=lots")
         self.refused("update", "i", "-i", "limit=6", says="running")
         self.refused("retry", "i", "held", says="waiting")
         self.refused("retry", "i", "nothing", says="nothing")
