@@ -5,6 +5,7 @@
 #include "engine/batch.h"
 #include "engine/snapshot.h"
 #include "kernel/codec.h"
+#include "persistence/forwarding.h"
 #include "sim/chance.h"
 #include "value/json.h"
 
@@ -195,49 +196,24 @@ void Watcher::called(const Envelope& envelope) {
 
 namespace {
 
-class WatchedStore final : public persistence::Store {
+class WatchedStore final : public persistence::ForwardingStore {
  public:
-  WatchedStore(std::shared_ptr<Store> inner, Watcher& watcher) : inner_(std::move(inner)), watcher_(watcher) {}
+  WatchedStore(std::shared_ptr<Store> inner, Watcher& watcher) : ForwardingStore(std::move(inner)), watcher_(watcher) {}
 
-  std::string name() const override { return inner_->name(); }
-  bool durable() const override { return inner_->durable(); }
-  std::uint32_t shared_partitions() const override { return inner_->shared_partitions(); }
-  Result<Partition> create_private_partition() override { return inner_->create_private_partition(); }
   Result<Lease> acquire(Partition partition, std::string_view node, Duration ttl, Timestamp now) override {
-    auto lease = inner_->acquire(partition, node, ttl, now);
+    auto lease = inner().acquire(partition, node, ttl, now);
     if (lease) watcher_.acquired(*lease);
     return lease;
   }
-  Result<Lease> renew(const Lease& lease, Duration ttl, Timestamp now) override { return inner_->renew(lease, ttl, now); }
-  Status release(const Lease& lease) override { return inner_->release(lease); }
-  Result<std::vector<Lease>> leases() override { return inner_->leases(); }
   void commit(Commit commit, persistence::CommitDone done) override {
     const Commit copy = commit;
-    inner_->commit(std::move(commit), [this, &copy, &done](Result<LogPosition> position) {
+    inner().commit(std::move(commit), [this, &copy, &done](Result<LogPosition> position) {
       if (position) watcher_.committed(copy, *position);
       done(std::move(position));
     });
   }
-  Result<std::vector<persistence::LogEntry>> read_log(Partition partition, LogPosition from, std::size_t max_bytes) override {
-    return inner_->read_log(partition, from, max_bytes);
-  }
-  Result<InstanceRow> instance(std::string_view id) override { return inner_->instance(id); }
-  Result<std::vector<InstanceRow>> unfinished(Partition partition, std::string_view after_id, std::size_t limit) override {
-    return inner_->unfinished(partition, after_id, limit);
-  }
-  Result<persistence::InstancePage> list(const persistence::ListQuery& query) override { return inner_->list(query); }
-  Result<std::vector<persistence::HistoryChunk>> history(std::string_view instance) override { return inner_->history(instance); }
-  Result<persistence::DefinitionRow> definition(std::string_view hash) override { return inner_->definition(hash); }
-  Result<persistence::InboxPosition> post(Partition partition, std::string command) override {
-    return inner_->post(partition, std::move(command));
-  }
-  Result<std::vector<persistence::InboxEntry>> inbox(Partition partition, persistence::InboxPosition after,
-                                                     std::size_t limit) override {
-    return inner_->inbox(partition, after, limit);
-  }
 
  private:
-  const std::shared_ptr<Store> inner_;
   Watcher& watcher_;
 };
 

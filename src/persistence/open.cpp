@@ -102,6 +102,11 @@ Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shar
     options.shared_partitions = shared_partitions;
     return open_postgres(options);
   }
+  if (scheme.starts_with("redis") && std::ranges::find(kSchemes, scheme, &Scheme::name) != kSchemes.end()) {
+    MAPFLOW_ASSIGN(RedisOptions options, parse_redis_url(scheme, rest));
+    options.shared_partitions = shared_partitions;
+    return open_redis(options);
+  }
   return open(url);
 }
 

@@ -13,8 +13,8 @@ namespace mapflow::persistence {
 /// The forms that URLs of stores have, for people: `memory:, sqlite:PATH, …`.
 std::string known_urls();
 
-/// As open(); a store that is made here gets so many shared partitions, where its kind lets them be chosen (Redis: by its
-/// URL only). One that is there keeps its number.
+/// As open(); a store that is made here gets so many shared partitions, whatever its URL says. One that is there keeps its
+/// number, and so does a composite one.
 Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shared_partitions);
 
 }  // namespace mapflow::persistence

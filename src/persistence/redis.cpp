@@ -4,6 +4,7 @@
 
 #include "persistence/post_hints.h"
 #include "persistence/redis_access.h"
+#include "persistence/redis_erase.h"
 #include "persistence/redis_leases.h"
 #include "persistence/redis_reads.h"
 #include "persistence/redis_writer.h"
@@ -52,6 +53,7 @@ class RedisStore final : public Store {
   Result<std::vector<Lease>> leases() override { return redis::leases(*access_, keys_); }
 
   void commit(Commit commit, CommitDone done) override { writer_.commit(std::move(commit), std::move(done)); }
+  Result<std::size_t> erase(const std::vector<InstanceRow>& rows) override { return redis::erase(*access_, keys_, rows); }
 
   Result<std::vector<LogEntry>> read_log(Partition partition, LogPosition from, std::size_t max_bytes) override {
     return redis::read_log(*access_, keys_, partition, from, max_bytes);
@@ -63,6 +65,9 @@ class RedisStore final : public Store {
   Result<InstancePage> list(const ListQuery& query) override { return redis::list(*access_, keys_, query); }
   Result<std::vector<HistoryChunk>> history(std::string_view instance) override { return redis::history(*access_, keys_, instance); }
   Result<DefinitionRow> definition(std::string_view hash) override { return redis::definition(*access_, keys_, hash); }
+  Result<std::vector<DefinitionRow>> definitions(std::string_view after_hash, std::size_t limit) override {
+    return redis::definitions(*access_, keys_, after_hash, limit);
+  }
 
   Result<InboxPosition> post(Partition partition, std::string command) override {
     return redis::post(*access_, keys_, partition, command);

@@ -13,6 +13,10 @@
 
 namespace mapflow::persistence::redis {
 
+/// Takes back the claim of an instance whose row was dropped from the partition, unless it is of the current epoch: then its
+/// owner may rely on it, and it stays until it is overtaken. Errors: unavailable.
+Status take_back_claim(Access& access, const Keys& keys, std::string_view instance, Partition partition);
+
 /// Thread safety: one thread.
 class Claims {
  public:

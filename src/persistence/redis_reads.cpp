@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "persistence/redis_leases.h"
 #include "persistence/redis_listing.h"
@@ -144,6 +145,22 @@ Result<DefinitionRow> definition(Access& access, const Keys& keys, std::string_v
     return row;
   }
   return fail(code::not_found, fmt::format("no definition with hash '{}'", hash));
+}
+
+Result<std::vector<DefinitionRow>> definitions(Access& access, const Keys& keys, std::string_view after_hash, std::size_t limit) {
+  MAPFLOW_ASSIGN(const std::vector<Reply> replies,
+                 ask_all(access, keys, [&](Partition partition) { return Command{"HKEYS", keys.definitions(partition)}; }));
+  std::set<std::string_view> hashes;  // any partition may have any of them
+  for (const Reply& reply : replies)
+    for (const Reply& hash : reply.elements)
+      if (hash.text > after_hash) hashes.insert(hash.text);
+  std::vector<DefinitionRow> page;
+  for (const std::string_view hash : hashes) {
+    if (page.size() == limit) break;
+    MAPFLOW_ASSIGN(DefinitionRow row, definition(access, keys, hash));
+    page.push_back(std::move(row));
+  }
+  return page;
 }
 
 }  // namespace mapflow::persistence::redis

@@ -17,5 +17,6 @@ Result<std::vector<InstanceRow>> unfinished(Access& access, const Keys& keys, Pa
 Result<InstancePage> list(Access& access, const Keys& keys, const ListQuery& query);
 Result<std::vector<HistoryChunk>> history(Access& access, const Keys& keys, std::string_view instance);
 Result<DefinitionRow> definition(Access& access, const Keys& keys, std::string_view hash);
+Result<std::vector<DefinitionRow>> definitions(Access& access, const Keys& keys, std::string_view after_hash, std::size_t limit);
 
 }  // namespace mapflow::persistence::redis

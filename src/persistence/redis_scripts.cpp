@@ -2,19 +2,16 @@
 
 #include <openssl/evp.h>
 
+#include <utility>
+
 #include "base/ensure.h"
 
 namespace mapflow::persistence::redis {
 namespace {
 
-// Numbers of 64 bits stay texts here: Lua's own are exact to 2^53 only. Whatever may be refused is refused before the
-// first write of a commit, for nothing takes back what a script has written.
-constexpr std::string_view kWriteCommits = R"lua(#!lua
-local at, args = 0, ARGV
-local function take() at = at + 1; return args[at] end
-local function take_number() return tonumber(take()) end
+// Where a row stands in the indexes of its partition: what both functions that write rows begin with.
+constexpr std::string_view kPlaces = R"lua(#!lua
 local call = redis.call
-
 local function place_of(row) return (struct.unpack('>I4c0', row)) end
 local function move(base, id, place, done)
   local unfinished, next = struct.unpack('>I4c0', place)
@@ -28,6 +25,14 @@ local function move(base, id, place, done)
 end
 local function add(key, member) call('ZADD', key, 0, member) end
 local function remove(key, member) call('ZREM', key, member) end
+)lua";
+
+// Numbers of 64 bits stay texts here: Lua's own are exact to 2^53 only. Whatever may be refused is refused before the
+// first write of a commit, for nothing takes back what a script has written.
+constexpr std::string_view kWriteCommits = R"lua(
+local at, args = 0, ARGV
+local function take() at = at + 1; return args[at] end
+local function take_number() return tonumber(take()) end
 
 -- Which other partition one of the next rows belongs to.
 local function owner_of_rows(base, partition, rows)
@@ -220,6 +225,35 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 return false
 )lua";
 
+// Rows that are still as the caller has read them. All keys are touched before the first is written, as above.
+constexpr std::string_view kErase = R"lua(
+local base, rows = KEYS[1], KEYS[1] .. ':rows'
+local function each(done)
+  for n = 2, #ARGV, 3 do
+    if call('HGET', rows, ARGV[n]) == ARGV[n + 1] then done(ARGV[n], place_of(ARGV[n + 1]), ARGV[n + 2]) end
+  end
+end
+local keys, erased = {base .. ':snapshots'}, {}
+each(function(id, place)
+  keys[#keys + 1] = base .. ':history:' .. id
+  move(base, id, place, function(key) keys[#keys + 1] = key end)
+end)
+for n = 1, #keys do call('EXISTS', keys[n]) end
+each(function(id, place, owners)
+  move(base, id, place, remove)
+  call('HDEL', rows, id)
+  call('HDEL', base .. ':snapshots', id)
+  call('UNLINK', base .. ':history:' .. id)
+  if owners ~= '' and call('HGET', owners, id) == ARGV[1] then call('HDEL', owners, id) end
+  erased[#erased + 1] = id
+end)
+return erased
+)lua";
+
+constexpr std::string_view kUnclaim = R"lua(#!lua
+return redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] and redis.call('HDEL', KEYS[1], ARGV[1]) or 0
+)lua";
+
 // Of the indexes that hold all that is asked for, the smallest is gone through.
 constexpr std::string_view kRowsByAge = R"lua(#!lua flags=no-writes
 local key, size
@@ -237,26 +271,27 @@ return found
 
 }  // namespace
 
-Script::Script(std::string_view lua) : lua_(lua) {
+Script::Script(std::string lua) : lua_(std::move(lua)) {
   constexpr std::string_view kDigits = "0123456789abcdef";
   unsigned char digest[EVP_MAX_MD_SIZE];
   std::size_t size = 0;
-  ensure(EVP_Q_digest(nullptr, "SHA1", nullptr, lua.data(), lua.size(), digest, &size) == 1, "no SHA-1 to name scripts by");
+  ensure(EVP_Q_digest(nullptr, "SHA1", nullptr, lua_.data(), lua_.size(), digest, &size) == 1, "no SHA-1 to name scripts by");
   for (std::size_t at = 0; at < size; ++at) (sha_ += kDigits[digest[at] >> 4]) += kDigits[digest[at] & 15];
 }
 
 const Scripts& Scripts::all() {
-  static const Scripts scripts{Script(kWriteCommits), Script(kMakePartition), Script(kTake),
-                               Script(kRenew),        Script(kRelease),       Script(kSettle),
-                               Script(kPost),         Script(kReadLog),       Script(kRow),
-                               Script(kUnfinished),   Script(kClaim),         Script(kRowsByAge)};
+  const auto made = [](std::string_view lua) { return Script(std::string(lua)); };
+  const auto with_places = [](std::string_view lua) { return Script(std::string(kPlaces).append(lua)); };
+  static const Scripts scripts{with_places(kWriteCommits), made(kMakePartition), made(kTake),       made(kRenew), made(kRelease),
+                               made(kSettle),              made(kPost),          made(kReadLog),    made(kRow),   made(kUnfinished),
+                               made(kClaim),               made(kUnclaim),       with_places(kErase), made(kRowsByAge)};
   return scripts;
 }
 
-std::array<const Script*, 12> Scripts::list() {
+std::array<const Script*, 14> Scripts::list() {
   const Scripts& all = Scripts::all();
-  return {&all.write_commits, &all.make_partition, &all.take,       &all.renew, &all.release,    &all.settle,
-          &all.post,          &all.read_log,       &all.row,        &all.unfinished, &all.claim, &all.rows_by_age};
+  return {&all.write_commits, &all.make_partition, &all.take,       &all.renew, &all.release, &all.settle, &all.post,
+          &all.read_log,      &all.row,            &all.unfinished, &all.claim, &all.unclaim, &all.erase,  &all.rows_by_age};
 }
 
 }  // namespace mapflow::persistence::redis

@@ -10,13 +10,13 @@ namespace mapflow::persistence::redis {
 
 class Script {
  public:
-  explicit Script(std::string_view lua);
+  explicit Script(std::string lua);
   std::string_view lua() const { return lua_; }
   /// By this name the server knows it, once it was loaded.
   std::string_view sha() const { return sha_; }
 
  private:
-  std::string_view lua_;
+  std::string lua_;
   std::string sha_;
 };
 
@@ -33,11 +33,13 @@ struct Scripts {
   Script row;               ///< rows, snapshots : instance -> row and snapshot, or none
   Script unfinished;        ///< P : after, limit -> row, snapshot … by id
   Script claim;             ///< owners : instance, claim, claim that may be replaced -> another's claim, or nothing
+  Script unclaim;           ///< owners : instance, claim : takes it back if it is still that one
+  Script erase;             ///< P : partition, then of each: instance, row, owners or nothing -> instances that were dropped
   Script rows_by_age;       ///< P : before, limit, index … -> whether there may be more, the last one's age, row …
 
   static const Scripts& all();
   /// Every one of them.
-  static std::array<const Script*, 12> list();
+  static std::array<const Script*, 14> list();
 };
 
 }  // namespace mapflow::persistence::redis

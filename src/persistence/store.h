@@ -181,11 +181,7 @@ class Store {
   /// Drops finished instances for good, each row with its history, and gives how many. A row that is no longer as `rows`
   /// say (partition, updated, seq), or not finished, stays. Durable when it returns. No lease protects an instance that
   /// is taken back to life meanwhile: the caller has a copy, or the partition's lease and nothing of it in the log.
-  /// Errors: invalid_state from a backend that cannot drop instances.
-  virtual Result<std::size_t> erase(const std::vector<InstanceRow>& rows) {
-    (void)rows;
-    return fail(code::invalid_state, name() + ": this kind of store cannot drop instances");
-  }
+  virtual Result<std::size_t> erase(const std::vector<InstanceRow>& rows) = 0;
 
   // --- reading ---
   /// Entries at or after `from`, in order, up to about `max_bytes` (at least one when there is one).
@@ -200,11 +196,8 @@ class Store {
   virtual Result<std::vector<HistoryChunk>> history(std::string_view instance) = 0;
   /// Errors: not_found.
   virtual Result<DefinitionRow> definition(std::string_view hash) = 0;
-  /// All of them by hash, after `after_hash`, in pages. Errors: invalid_state from a backend that cannot tell.
-  virtual Result<std::vector<DefinitionRow>> definitions(std::string_view after_hash, std::size_t limit) {
-    (void)after_hash, (void)limit;
-    return fail(code::invalid_state, name() + ": this kind of store cannot list its definitions");
-  }
+  /// All of them by hash, after `after_hash`, in pages.
+  virtual Result<std::vector<DefinitionRow>> definitions(std::string_view after_hash, std::size_t limit) = 0;
 
   // --- the durable inbox ---
   /// Leaves a command for whoever owns the partition. Durable when it returns. Positions grow; a gap is no loss.

@@ -82,16 +82,6 @@ Status check_different(const TierConfig& config) {
   return {};
 }
 
-/// Whether instances can be dropped from it, which it says when asked to drop none.
-Status check_drops(Store& store, std::string_view why) {
-  if (const auto nothing = store.erase({}); !nothing && nothing.error().is(code::invalid_state)) {
-    Error error = nothing.error();
-    error.message += fmt::format(", but {}", why);
-    return fail(std::move(error));
-  }
-  return {};
-}
-
 Result<std::shared_ptr<Store>> open_backup(const std::string& url, std::uint32_t shared_partitions) {
   return open_late(without_password(url), [url, shared_partitions]() -> Result<std::shared_ptr<Store>> {
     MAPFLOW_ASSIGN(std::shared_ptr<Store> backup, open_tier("backup", url, shared_partitions));
@@ -103,11 +93,7 @@ Result<std::shared_ptr<Store>> open_backup(const std::string& url, std::uint32_t
 }
 
 Result<std::shared_ptr<Store>> open_cache(const std::string& url) {
-  return open_late(without_password(url), [url]() -> Result<std::shared_ptr<Store>> {
-    MAPFLOW_ASSIGN(std::shared_ptr<Store> cache, open_tier("cache", url));
-    MAPFLOW_TRY(check_drops(*cache, "a cache drops what has not been used for long"));
-    return cache;
-  });
+  return open_late(without_password(url), [url] { return open_tier("cache", url); });
 }
 
 /// A composite store with the name that people gave it.
@@ -159,8 +145,6 @@ Result<std::unique_ptr<Store>> open_tiers(const TierConfig& config) {
   }
   if (!config.archive.empty()) {
     MAPFLOW_ASSIGN(std::shared_ptr<Store> archive, open_tier("archive", config.archive));
-    MAPFLOW_TRY(check_drops(*store, "what moves to an archive must be dropped from the primary"));
-    MAPFLOW_TRY(check_drops(*archive, "what is taken back to life must be dropped from the archive"));
     const Duration pause = std::clamp<Duration>(config.retention / 10, std::chrono::seconds(1), std::chrono::minutes(1));
     const auto now = [] { return from_micros(std::chrono::duration_cast<std::chrono::microseconds>(
                                                  std::chrono::system_clock::now().time_since_epoch()).count()); };

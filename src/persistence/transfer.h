@@ -18,8 +18,8 @@ struct TransferReport {
   std::uint64_t commands = 0;
 };
 
-/// Writes all of the store. `now` tells which leases run. Errors: conflict while a node runs any partition; invalid_state
-/// from a backend that cannot list its definitions; unavailable when `out` fails.
+/// Writes all of the store. `now` tells which leases run. Errors: conflict while a node runs any partition;
+/// unavailable when `out` fails.
 Result<TransferReport> export_store(Store& store, std::ostream& out, Timestamp now);
 
 /// How many shared partitions a store for this file must have. Leaves `in` at its beginning. Errors: corrupt; invalid_state when

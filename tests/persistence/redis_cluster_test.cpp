@@ -151,6 +151,31 @@ TEST_CASE("in a cluster a claim of an instance that came to nothing passes to wh
   CHECK(error_code(commit(*store, {.lease = taken, .rows = {row("a", p0)}})) == code::conflict);
 }
 
+TEST_CASE("in a cluster the id of a dropped instance is free again once its partition has a new owner") {
+  const auto store = open_or_fail(shared_redis_cluster().url("prefix=" + fresh_name()));
+  const Partition p0(0), p1(1);
+  const auto write = [&](const Lease& lease) {
+    InstanceRow ended = row("a", lease.partition, 1);
+    ended.finished = true;
+    return commit(*store, {.lease = lease, .rows = {ended}});
+  };
+  const auto drop = [&](Partition partition) {
+    InstanceRow known = row("a", partition, 1);
+    known.finished = true;
+    return *store->erase({known});
+  };
+  const Lease first = acquire(*store, p0);
+  const Lease other = acquire(*store, p1);
+  REQUIRE(write(first));
+  CHECK(drop(p0) == 1);
+  REQUIRE(write(first));  // its owner may give the id again at once, and it is found
+  CHECK(store->instance("a")->partition == p0);
+  acquire(*store, p0, "n2", kNow + 1h);
+  CHECK(drop(p0) == 1);
+  REQUIRE(write(other));
+  CHECK(store->instance("a")->partition == p1);
+}
+
 TEST_CASE("a Redis Cluster and a single server are told apart") {
   const std::string port = std::to_string(shared_redis_cluster().server(0).port());
   std::string url = shared_redis_cluster().server(0).url();

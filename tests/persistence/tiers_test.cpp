@@ -18,11 +18,13 @@
 #include "persistence/sqlite.h"
 #include "persistence/tiered.h"
 #include "support/postgres_server.h"
+#include "support/redis_server.h"
 
 using namespace mapflow;
 using namespace mapflow::persistence;
 using namespace mapflow::persistence::testing;
 using mapflow::testing::shared_postgres;
+using mapflow::testing::shared_redis;
 
 namespace {
 
@@ -112,6 +114,22 @@ class OverPostgres final : public Composite {
   std::shared_ptr<TemporaryFolder> folder_;
 };
 
+class OverRedis final : public Composite {
+ public:
+  OverRedis() : OverRedis(next_prefix()) {}
+
+ private:
+  explicit OverRedis(const std::string& prefix) : Composite(parts(prefix, "1"), parts(prefix, "2")) {}
+  static std::string next_prefix() {
+    static int prefixes = 0;
+    return "prefix=tiers_" + std::to_string(++prefixes);
+  }
+  static Parts parts(const std::string& prefix, const std::string& process) {
+    const auto tier = [&](const std::string& name) { return *open(shared_redis().url(prefix + name)); };
+    return {tier("p"), tier("c" + process), tier("b"), tier("a")};
+  }
+};
+
 template <class Tested>
 std::unique_ptr<StoreUnderTest> fresh() {
   return std::make_unique<Tested>();
@@ -154,6 +172,7 @@ std::uint64_t behind(Store& store) {
 TEST_CASE("a composite of memory stores keeps the contract") { check_contract(fresh<OverMemory>); }
 TEST_CASE("a composite whose cache and backup fail now and then keeps the contract") { check_contract(fresh<OverFailing>); }
 TEST_CASE("a composite of PostgreSQL and SQLite keeps the contract") { check_contract(fresh<OverPostgres>); }
+TEST_CASE("a composite of Redis stores keeps the contract") { check_contract(fresh<OverRedis>); }
 
 // --- the cache ----------------------------------------------------------------------------------------------------
 

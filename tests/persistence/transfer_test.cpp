@@ -11,11 +11,13 @@
 #include "persistence/open.h"
 #include "persistence/sqlite.h"
 #include "support/postgres_server.h"
+#include "support/redis_server.h"
 
 using namespace mapflow;
 using namespace mapflow::persistence;
 using namespace mapflow::persistence::testing;
 using mapflow::testing::shared_postgres;
+using mapflow::testing::shared_redis;
 
 namespace {
 
@@ -72,7 +74,7 @@ std::string import_error(Store& store, const std::string& file) {
 
 }  // namespace
 
-TEST_CASE("a store goes from SQLite through a file to PostgreSQL, through another file and back, and nothing changes") {
+TEST_CASE("a store goes through files from SQLite to PostgreSQL, on to Redis and back, and nothing changes") {
   TemporaryFolder folder;
   const auto first = *open_sqlite(folder.path("first.db"));
   fill(*first);
@@ -84,8 +86,11 @@ TEST_CASE("a store goes from SQLite through a file to PostgreSQL, through anothe
   import_into(*middle, one);
   const std::string two = exported(*middle);
   CHECK(two == one);
+  const auto third = *open_cut(shared_redis().url("prefix=transfer_1"), first->shared_partitions());
+  import_into(*third, two);
+  CHECK(exported(*third) == one);
   const auto last = *open_sqlite(folder.path("last.db"));
-  import_into(*last, two);
+  import_into(*last, exported(*third));
   CHECK(exported(*last) == one);
   CHECK(last->instance("2/7")->tags == std::vector<std::string>{"a", "", "käse"});
   CHECK(log_texts(*last, Partition(2)) == log_texts(*first, Partition(2)));
