@@ -56,9 +56,8 @@ lint: deps-build deps-lint deps-sanitize build/tsan/build.ninja ## Format and cl
 fmt: deps-lint ## Formats the C++ lines that changed since BASE (default: HEAD)
 	@tools/format_changes.sh $(or $(BASE),HEAD)
 
-docs: deps-docs ## The reference of the public headers, in build/docs/html; a warning is an error
-	@mkdir -p build/docs && python3 -B tools/public_headers.py src build/docs/include
-	@cd build/docs && doxygen ../../docs/Doxyfile
+docs: deps-docs ## The documentation as a site, in build/docs/site; a warning or a broken link is an error
+	@tools/build_docs.sh build/docs
 
 install: deps-build $(RELEASE)/build.ninja ## The program, the library and its headers to PREFIX (default: /usr/local)
 	@cmake --build --preset release -j $(JOBS) --target installable
