@@ -21,6 +21,22 @@ EXAMPLES = {
     "events": ["step.completed listen", "workflow.completed", "2 doors are open"],
 }
 
+# Around the code of docs/cpp.md: what it leaves to the reader's imagination.
+PROGRAM = """#include <mapflow/mapflow.h>
+
+#include <iostream>
+using namespace std::chrono_literals;
+using mapflow::branch;
+
+int main() {
+%s
+  if (%s) return 0;
+  std::cerr << %s.error().to_string() << "\\n";
+  return 1;
+}
+"""
+ORDERS = "id: order_processing\nsteps: [ { id: price, type: custom, handler: price, input: { count: '{{ items | length }}' } } ]\n"
+
 
 def run(*command, **options):
     done = subprocess.run(command, capture_output=True, text=True, **options)
@@ -59,6 +75,21 @@ class InstalledLibrary(unittest.TestCase):
         run(CXX, *FLAGS.split(), program, "-o", self.top / "version", *flags)
         printed = run(self.top / "version", env=dict(os.environ, LD_LIBRARY_PATH=str(self.library.parent)))
         self.assertEqual(printed, run("pkg-config", "--modversion", "mapflow", env=environment).strip())
+
+    def test_the_code_of_the_page_about_it_does_what_it_says(self):
+        page = (SOURCE / "docs" / "cpp.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"^```cpp\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+        self.assertGreater(len(blocks), 2)
+        (self.top / "orders.yaml").write_text(ORDERS, encoding="utf-8")
+        environment = dict(os.environ, PKG_CONFIG_PATH=str(self.library.parent / "pkgconfig"))
+        flags = run("pkg-config", "--cflags", "--libs", "mapflow", env=environment).split()
+        for number, block in enumerate(blocks):
+            with self.subTest(begins=block.splitlines()[0]):
+                last = re.findall(r"^auto (\w+) =", block, re.MULTILINE)[-1]
+                source, program = self.top / f"page_{number}.cpp", self.top / f"page_{number}"
+                source.write_text(PROGRAM % (block, last, last), encoding="utf-8")
+                run(CXX, "-std=c++23", *FLAGS.split(), source, "-o", program, *flags)
+                run(program, cwd=self.top, env=dict(os.environ, LD_LIBRARY_PATH=str(self.library.parent)), timeout=120)
 
     def test_headers_include_only_each_other_and_the_standard_library(self):
         headers = sorted((self.prefix / "include" / "mapflow").rglob("*.h"))
