@@ -209,8 +209,7 @@ class RecordAudit::Checker {
     const Ledger& ledger = audit_.state_.ledger;
     const Run* const run = audit_.state_.run(record.run);
     if (record.delivery > 1 || audit_.state_.state != WorkflowState::running || !run) return "";
-    const Value* const kind = record.input ? record.input->find("kind") : run->input.find("kind");
-    if (kind && *kind == Value("workflow")) return "";
+    if ((record.request ? record.request : run->request)->kind == Request::Kind::workflow) return "";
     const Reserve hold = record.hold ? record.hold->amount : Reserve{};
     const Limits& limits = ledger.limits;
     const bool steps = limits.steps && ledger.used.steps >= *limits.steps;

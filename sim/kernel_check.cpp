@@ -94,11 +94,10 @@ class KernelRun {
     const bool goes_on = std::holds_alternative<Continue>(input) || std::holds_alternative<Recover>(input);
     more_ = commit.more || (more_ && !goes_on);
     std::string bytes;
+    encode_records(bytes, commit.records);
+    RecordReader reader(bytes);
     for (const Record& record : commit.records) {
-      const std::size_t begin = bytes.size();
-      encode_record(bytes, record);
-      std::string_view rest = std::string_view(bytes).substr(begin);
-      const auto reread = decode_record(rest);
+      const auto reread = reader.next();
       if (!reread) return problems_.push_back("a record does not read back: " + reread.error().to_string());
       if (verbose_) trace(record);
       if (std::string wrong = audit_.next(*program_, *reread); !wrong.empty()) return problems_.push_back(std::move(wrong));

@@ -103,8 +103,9 @@ bool Watcher::take_records(const std::string& id, std::uint64_t first_seq, std::
     problem(fmt::format("instance {}: record {} follows record {}", id, first_seq, known.audit.state().seq));
     return false;
   }
+  kernel::RecordReader reader(records);
   for (std::uint64_t i = 0; i < count; ++i) {
-    const auto record = kernel::decode_record(records);
+    const auto record = reader.next();
     if (!record) {
       problem(fmt::format("instance {}: a record does not read back: {}", id, record.error().to_string()));
       return false;

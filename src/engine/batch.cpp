@@ -36,7 +36,7 @@ std::string_view BatchWriter::add(std::string_view instance, std::uint64_t first
   kernel::encode_number(bytes_, records.size());
   const std::size_t length_at = bytes_.size();
   bytes_.append(4, '\0');
-  for (const kernel::Record& record : records) kernel::encode_record(bytes_, record);
+  kernel::encode_records(bytes_, records);
   const std::size_t length = bytes_.size() - length_at - 4;
   ensure(length <= UINT32_MAX, "one decision fits four gigabytes");
   put_fixed32(bytes_, length_at, static_cast<std::uint32_t>(length));

@@ -27,14 +27,14 @@ Result<kernel::State> state_before(const Stretch& stretch) {
 Result<std::shared_ptr<const kernel::Mark>> replay_until(const kernel::Program& program, const Stretch& stretch, std::uint64_t seq) {
   auto mark = std::make_shared<kernel::Mark>();
   MAPFLOW_ASSIGN(mark->state, state_before(stretch));
-  std::string_view rest = stretch.records;
+  kernel::RecordReader reader(stretch.records);
   std::optional<kernel::Record> next;
   while (mark->state.seq < seq) {
-    MAPFLOW_ASSIGN(next, kernel::decode_record(rest));
+    MAPFLOW_ASSIGN(next, reader.next());
     kernel::apply(program, mark->state, *next);
   }
   if (!next) {  // the place is where the stretch begins
-    MAPFLOW_ASSIGN(next, kernel::decode_record(rest));
+    MAPFLOW_ASSIGN(next, reader.next());
   }
   mark->at = next->at;
   return mark;

@@ -8,8 +8,9 @@ namespace mapflow::engine {
 
 Status replay(const kernel::Program& program, kernel::State& state, std::string_view records,
               const std::function<void(const kernel::State& before, const kernel::Record& record)>& see) {
-  while (!records.empty()) {
-    MAPFLOW_ASSIGN(const kernel::Record record, kernel::decode_record(records));
+  kernel::RecordReader reader(records);
+  while (!reader.done()) {
+    MAPFLOW_ASSIGN(const kernel::Record record, reader.next());
     if (see) see(state, record);
     kernel::apply(program, state, record);
   }
@@ -17,7 +18,7 @@ Status replay(const kernel::Program& program, kernel::State& state, std::string_
 }
 
 Result<std::string> definition_of(std::string_view records) {
-  MAPFLOW_ASSIGN(const kernel::Record first, kernel::decode_record(records));
+  MAPFLOW_ASSIGN(const kernel::Record first, kernel::RecordReader(records).next());
   const auto* const started = std::get_if<kernel::InstanceStarted>(&first.body);
   if (!started) return fail(code::corrupt, "an instance's records do not begin with its start");
   return started->definition;

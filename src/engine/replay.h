@@ -13,7 +13,7 @@
 namespace mapflow::engine {
 
 /// Applies records that were encoded one after the other. `see`, when given, is shown each record with the state
-/// before it. Errors: those of kernel::decode_record.
+/// before it. Errors: those of kernel::RecordReader.
 Status replay(const kernel::Program& program, kernel::State& state, std::string_view records,
               const std::function<void(const kernel::State& before, const kernel::Record& record)>& see = {});
 

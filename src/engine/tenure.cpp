@@ -178,7 +178,7 @@ std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& inp
   const kernel::Spending used = instance.state->ledger.used;
   const kernel::Reserve reserved = instance.state->ledger.reserved;
   if (child) look_up_allowances(start ? start->parent_id : instance.state->parent_id);
-  kernel::Commit commit = kernel::decide(*instance.program, *instance.state, input, now_, limits_, ticket);
+  kernel::Commit commit = kernel::decide(*instance.program, *instance.state, input, now_, limits_, ticket, std::exchange(room_, {}));
   limits_.above = {};
   if (commit.refused && commit.records.empty()) return std::move(commit.refused);
   if (!commit.records.empty())
@@ -190,7 +190,9 @@ std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& inp
   for (kernel::Event& event : commit.events) batch_.events.push_back({instance.id, std::move(event)});
   if (commit.more) inputs_.push_back({instance.ref, kernel::Continue{}});
   if (child || !fund_waiters_.empty()) charge_parent(instance, used, reserved);
-  return std::move(commit.refused);
+  std::optional<Error> refused = std::move(commit.refused);
+  room_ = std::move(commit);
+  return refused;
 }
 
 void Tenure::arm_untouched(Instance& instance, const kernel::Input& input) {

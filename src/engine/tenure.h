@@ -215,6 +215,7 @@ class Tenure {
   Timestamp now_{};
   kernel::DecideLimits limits_;
   std::vector<kernel::Allowance> allowances_;  ///< of the parents of the child that is being decided
+  kernel::Commit room_;                        ///< the last decision's, for the memory of the next one
   std::vector<InstanceRef> fund_waiters_;      ///< children with calls that wait for a parent's budget
 
   std::unordered_map<std::string_view, InstanceRef> by_id_;

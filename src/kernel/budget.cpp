@@ -100,7 +100,7 @@ void Machine::try_held(const Run& run) {
   Funds funds = funds_for(run);
   if (funds.answer == Funds::Answer::never) return over_budget(run.id, std::move(funds));
   if (funds.answer == Funds::Answer::later) return;
-  if (!run.input.is_null()) return place_call(run.id, 1, std::nullopt);
+  if (run.request) return place_call(run.id, 1, std::nullopt);
   StepScope scope(*this, run.id);
   node(run).kind->enter(scope);
 }

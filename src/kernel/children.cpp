@@ -7,15 +7,6 @@
 
 namespace mapflow::kernel {
 
-namespace {
-
-ParentClose close_policy(const Run& run) {
-  const std::string_view named = run.request_text("on_parent_close");
-  return named == "abandon" ? ParentClose::abandon : named == "wait" ? ParentClose::wait : ParentClose::cancel;
-}
-
-}  // namespace
-
 /// "order-7:ship", "order-7:each[3]/ship#2" in a second execution, "order-7:ship~2" in a second attempt; "…@1" after a
 /// rewind, for a retry from the outside keeps execution and attempt, and the former child may still be there.
 std::string Machine::child_id(const Run& run) const {
@@ -31,24 +22,23 @@ void Machine::start_child(const Run& run) {
   effect.run = run.id;
   effect.attempt = run.attempt;
   effect.child = child_id(run);
-  effect.workflow = run.request_text("target");
-  effect.version = run.request_text("version");
-  const Value* reply = run.input.find("reply");
-  effect.detached = reply && !reply->as_bool();
+  effect.workflow = run.request->target.view();
+  effect.version = run.request->version.view();
+  effect.detached = !run.request->reply;
   effect.again = run.delivery > 1;
   effect.start.correlation_id = state_.correlation_id;
   effect.start.parent_id = state_.id;
   effect.start.parent_run = run.id;
   effect.start.parent_attempt = run.attempt;
-  effect.start.on_parent_close = close_policy(run);
+  effect.start.on_parent_close = run.request->on_parent_close;
   effect.start.depth = state_.depth + 1;
   effect.start.library = state_.library;
-  if (const Value* data = run.input.find("data")) effect.start.input = *data;
+  effect.start.input = run.request->data;
   commit_.effects.push_back(std::move(effect));
 }
 
 void Machine::release_child(const Run& run) {
-  const ParentClose policy = close_policy(run);
+  const ParentClose policy = run.request->on_parent_close;
   if (policy == ParentClose::abandon) return;
   const Release how = terminating_ ? Release::terminate : policy == ParentClose::wait ? Release::wait : Release::cancel;
   std::string child = child_id(run);
@@ -58,7 +48,7 @@ void Machine::release_child(const Run& run) {
 
 /// The child is started and its step is done. The instance still waits for it at its own end, if it was told to.
 void Machine::release_detached(const Run& run) {
-  if (close_policy(run) != ParentClose::wait) return;
+  if (run.request->on_parent_close != ParentClose::wait) return;
   commit_.effects.push_back(TellChild{child_id(run), Release::wait});
   emit(ChildReleased{child_id(run), Release::wait});
 }

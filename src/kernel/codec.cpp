@@ -10,7 +10,12 @@ namespace mapflow::kernel {
 
 namespace {
 
-constexpr std::uint64_t kStateVersion = 1;
+constexpr std::uint64_t kStateVersion = 2;  // 1: the first format
+constexpr unsigned char kSecondFormat = 0x80, kSameTime = 0x40, kKind = 0x3F;
+static_assert(std::variant_size_v<RecordBody> <= kKind + 1);
+
+enum class Format : std::uint8_t { first, second };
+
 constexpr int kDeepestValue = 2000;
 constexpr int kLongestCauseChain = 64;
 
@@ -19,6 +24,11 @@ concept Fielded = requires(T& thing, int& archive) { thing.template fields<int>(
 
 std::uint64_t zigzag(std::int64_t n) { return (static_cast<std::uint64_t>(n) << 1) ^ static_cast<std::uint64_t>(n >> 63); }
 std::int64_t unzigzag(std::uint64_t n) { return static_cast<std::int64_t>(n >> 1) ^ -static_cast<std::int64_t>(n & 1); }
+
+// Times are often "never": that is written as 0.
+std::uint64_t number_of(Timestamp at) { return zigzag(to_micros(at)) + 2; }
+Timestamp time_of(std::uint64_t number) { return from_micros(unzigzag(number - 2)); }
+static_assert(static_cast<std::uint64_t>(INT64_MAX) * 2 + 2 == 0);
 
 constexpr std::size_t kLongestNumber = 10;  // 64 bits, seven in each byte
 
@@ -45,14 +55,21 @@ class Writer {
   void put(std::uint32_t value) { number(value); }
   void put(std::uint64_t value) { number(value); }
   void put(std::int64_t value) { number(zigzag(value)); }
-  void put(Timestamp at) { put(to_micros(at)); }
+  void put(Timestamp at) { number(number_of(at)); }
+  void put(Duration span) { put(static_cast<std::int64_t>(span.count())); }
   void put(const std::string& value) { text(value); }
+  void put(const Text& value) { text(value); }
   template <class E> requires std::is_enum_v<E>
   void put(E value) { byte(static_cast<char>(value)); }
   template <class Tag, class Number>
   void put(StrongId<Tag, Number> id) { put(id.value); }
   template <class T>
   void put(const std::optional<T>& maybe) {
+    put(maybe.has_value());
+    if (maybe) put(*maybe);
+  }
+  template <class T>
+  void put(const Rare<T>& maybe) {
     put(maybe.has_value());
     if (maybe) put(*maybe);
   }
@@ -66,6 +83,13 @@ class Writer {
   void put(const std::map<K, V>& items) { put_all(items); }
   template <Fielded T>
   void put(const T& thing) { const_cast<T&>(thing).fields(*this); }  // fields() only reads through a Writer
+
+  void put(const Record& record, bool same_time) {
+    const auto kind = static_cast<unsigned char>(record.body.index());
+    byte(static_cast<char>(kind | kSecondFormat | (same_time ? kSameTime : 0)));
+    if (!same_time) put(record.at);
+    std::visit([this](const auto& body) { put(body); }, record.body);
+  }
 
   void put(const Error& error) {
     put(error.code); put(error.message); put(error.hint);
@@ -117,7 +141,8 @@ class Writer {
   }
   void number(std::uint64_t number) {
     if (sizeof gathered_ - size_ < kLongestNumber) flush();
-    size_ += put_number(gathered_ + size_, number);
+    if (number < 0x80) gathered_[size_++] = static_cast<char>(number);
+    else size_ += put_number(gathered_ + size_, number);
   }
   void text(std::string_view text) {
     number(text.size());
@@ -140,13 +165,13 @@ class Writer {
 
   std::string& out_;
   std::size_t size_ = 0;
-  char gathered_[256];
+  char gathered_[1024];
 };
 
 /// Reads what Writer wrote. The first thing that does not read sets the error; from then on nothing is read.
 class Reader {
  public:
-  explicit Reader(std::string_view& bytes) : bytes_(bytes) {}
+  Reader(std::string_view& bytes, Format format) : bytes_(bytes), format_(format) {}
 
   template <class T>
   void operator()(const char*, T& field) { if (ok()) get(field); }
@@ -167,11 +192,16 @@ class Reader {
   void get(std::uint64_t& number) { number = take_number(); }
   void get(std::int64_t& number) { number = unzigzag(take_number()); }
   void get(Timestamp& at) {
+    const std::uint64_t number = take_number();
+    at = format_ == Format::first ? from_micros(unzigzag(number)) : time_of(number);
+  }
+  void get(Duration& span) {
     std::int64_t micros = 0;
     get(micros);
-    at = from_micros(micros);
+    span = Duration(micros);
   }
   void get(std::string& text) { text = take_text(); }
+  void get(Text& text) { text = take_text(); }
   template <class E> requires std::is_enum_v<E>
   void get(E& value) {
     const unsigned char byte = take_byte();
@@ -182,6 +212,20 @@ class Reader {
   void get(StrongId<Tag, Number>& id) { get(id.value); }
   template <class T>
   void get(std::optional<T>& maybe) {
+    bool there = false;
+    get(there);
+    maybe.reset();
+    if (there && ok()) get(maybe.emplace());
+  }
+  template <class T>
+  void get(Rare<T>& maybe) {
+    bool there = false;
+    get(there);
+    maybe.reset();
+    if (there && ok()) get(maybe.emplace());
+  }
+  void get(std::optional<Request>& maybe) {
+    if (format_ == Format::first) return get_first_request(maybe);
     bool there = false;
     get(there);
     maybe.reset();
@@ -285,6 +329,14 @@ class Reader {
     bytes_.remove_prefix(sizeof bits);
     return std::bit_cast<double>(bits);
   }
+  /// A Value: null when there is none. A record has a flag before it that says whether there is one.
+  void get_first_request(std::optional<Request>& maybe) {
+    maybe.reset();
+    if (!bytes_.empty() && bytes_.front() == 1) take_byte();
+    Value value;
+    get(value);
+    if (!value.is_null()) maybe = request_from_value(value);
+  }
   void get_array(Value& value) {
     Array items;
     for (std::uint64_t left = take_count(); left > 0 && ok(); --left) get(items.emplace_back());
@@ -305,6 +357,7 @@ class Reader {
   }
 
   std::string_view& bytes_;
+  const Format format_;
   std::optional<Error> failure_;
   int value_depth_ = 0;
   int cause_depth_ = 0;
@@ -346,22 +399,31 @@ Result<std::string_view> decode_text(std::string_view& bytes) {
   return text;
 }
 
-void encode_record(std::string& out, const Record& record) {
-  out += static_cast<char>(record.body.index());
+void encode_records(std::string& out, std::span<const Record> records) {
   Writer writer(out);
-  writer.put(record.at);
-  std::visit([&](const auto& body) { writer.put(body); }, record.body);
+  const Record* before = nullptr;
+  for (const Record& record : records) {
+    writer.put(record, before && before->at == record.at);
+    before = &record;
+  }
 }
 
-Result<Record> decode_record(std::string_view& bytes) {
-  Reader reader(bytes);
+Result<Record> RecordReader::next() {
+  if (rest_.empty()) return fail(code::corrupt, "stored bytes do not read back: a record is missing");
+  const auto first = static_cast<unsigned char>(rest_.front());
+  rest_.remove_prefix(1);
+  const bool second = (first & kSecondFormat) != 0;
+  Reader reader(rest_, second ? Format::second : Format::first);
   Record record;
-  const std::size_t kind = reader.take_byte();
+  const std::size_t kind = second ? first & kKind : first;
   if (kind >= std::variant_size_v<RecordBody>) {
     return fail(code::invalid_state, "a record of kind " + std::to_string(kind) + " is not known to this version of mapflow",
                 "it was written by a newer one; use that one");
   }
-  reader.get(record.at);
+  if (!second || (first & kSameTime) == 0) reader.get(record.at);
+  else if (at_) record.at = *at_;
+  else reader.broken("there is no record before the first one");
+  at_ = record.at;
   get_body(reader, kind, record.body, std::make_index_sequence<std::variant_size_v<RecordBody>>());
   if (const auto failure = reader.failure()) return fail(*failure);
   return record;
@@ -376,11 +438,11 @@ std::string encode_state(const State& state) {
 
 Result<State> decode_state(std::string_view bytes) {
   MAPFLOW_ASSIGN(const std::uint64_t version, decode_number(bytes));
-  if (version != kStateVersion) {
+  if (version < 1 || version > kStateVersion) {
     return fail(code::invalid_state, "a snapshot of format " + std::to_string(version) + " is not known to this version of mapflow",
                 "it was written by another one; use that one");
   }
-  Reader reader(bytes);
+  Reader reader(bytes, version == 1 ? Format::first : Format::second);
   State state;
   reader.get(state);
   if (reader.ok() && !bytes.empty()) reader.broken("something follows its end");

@@ -114,7 +114,7 @@ class Describer {
     about(record.run, "step.called");
     put("attempt", before_.run(record.run)->attempt);
     put("delivery", record.delivery);
-    if (record.input) put("input", *record.input);
+    if (record.request) put("input", to_value(*record.request));
   }
 
   void operator()(const CallLeftOpen& record) {
@@ -285,7 +285,7 @@ class Describer {
   void type(std::string text) { event_.type = std::move(text); }
   void put(std::string_view key, Value value) { event_.data.set(key, std::move(value)); }
   void put_seconds(Timestamp since) { put("seconds", seconds(event_.at - since)); }
-  void put_error(const std::optional<Error>& error) { if (error) put("error", to_value(*error)); }
+  void put_error(const Rare<Error>& error) { if (error) put("error", to_value(*error)); }
   void name(NodeIndex node, std::string path) {
     event_.path = std::move(path);
     event_.step = program_.node(node).step->id;
@@ -428,9 +428,9 @@ std::vector<OpenCall> open_calls(const Program& program, const State& state) {
     call.token = state.idempotency_key(program, run);
     call.path = state.path(program, id);
     call.step = program.node(run.node).step->id;
-    call.agent = run.request_text("target");
-    call.action = run.request_text("action");
-    if (const Value* data = run.input.find("data")) call.data = *data;
+    call.agent = run.request->target.view();
+    call.action = run.request->action.view();
+    call.data = run.request->data;
     call.attempt = run.attempt;
     call.since = run.started;
     call.deadline = std::min(run.deadline, run.total_deadline);

@@ -171,6 +171,13 @@ struct Commit {
   std::vector<Event> events;       ///< what happened, when DecideLimits::events asks for it
   bool more = false;               ///< the turn was cut short: give the instance a Continue
   std::optional<Error> refused;    ///< why a request was not carried out; the records, if any, only say so
+  void clear() {
+    records.clear();
+    effects.clear();
+    events.clear();
+    more = false;
+    refused.reset();
+  }
 };
 
 }  // namespace mapflow::kernel

@@ -114,7 +114,7 @@ void Machine::begin_attempt(RunId id) {
   const StepNode& node = this->node(before);
   const auto timeout = node.step->timeout;
   emit(AttemptStarted{id, before.attempt + 1, timeout ? saturating_add(now_, *timeout) : kNever});
-  if (!run(id).input.is_null()) return place_call(id, 1, std::nullopt);
+  if (run(id).request) return place_call(id, 1, std::nullopt);
   StepScope scope(*this, id);
   node.kind->enter(scope);
 }
@@ -167,24 +167,23 @@ std::string envelope_id(const State& state, const Run& run) {
 
 }  // namespace
 
-void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> request) {
-  const Value* const kind = request ? request->find("kind") : run(id).input.find("kind");
-  const bool child = kind && kind->is_text() && kind->as_text() == "workflow";
+void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Request> request) {
+  const bool child = request ? request->kind == Request::Kind::workflow : run(id).calls_child();
   std::optional<Hold> hold;
   if (delivery == 1 && !child && !fund(id, hold)) return;
   emit(CallPlaced{id, delivery, std::move(request), std::move(hold)});
   const Run& run = this->run(id);
   const Step& step = *node(run).step;
-  if (run.calls_child()) return start_child(run);
+  if (child) return start_child(run);
 
+  const Request& asked = *run.request;
   PlaceCall& call = std::get<PlaceCall>(commit_.effects.emplace_back(std::in_place_type<PlaceCall>));
   call.run = id;
   call.attempt = run.attempt;
-  call.target.kind = run.request_text( "kind") == "handler" ? Target::Kind::handler : Target::Kind::agent;
-  call.target.name = run.request_text( "target");
-  const Value* reply = run.input.find("reply");
-  call.expects_reply = !reply || reply->as_bool();
-  if (const Value* heartbeat = run.input.find("heartbeat_us")) call.heartbeat = Duration(heartbeat->as_integer());
+  call.target.kind = asked.kind == Request::Kind::handler ? Target::Kind::handler : Target::Kind::agent;
+  call.target.name = asked.target.view();
+  call.expects_reply = asked.reply;
+  call.heartbeat = asked.heartbeat;
   Envelope& envelope = call.envelope;
   envelope.id = envelope_id(state_, run);
   envelope.path = state_.path(program_, id);
@@ -195,10 +194,10 @@ void Machine::place_call(RunId id, std::uint32_t delivery, std::optional<Value> 
   envelope.step = step.id;
   envelope.attempt = run.attempt;
   envelope.delivery = run.delivery;
-  envelope.action = run.request_text( "action");
-  if (const Value* data = run.input.find("data")) envelope.data = *data;
-  if (const Value* headers = run.input.find("headers")) envelope.headers = *headers;
-  envelope.priority = parse_priority(run.request_text( "priority")).value_or(Priority::medium);
+  envelope.action = asked.action.view();
+  envelope.data = asked.data;
+  envelope.headers = asked.headers;
+  envelope.priority = asked.priority;
   envelope.deadline = std::min(run.deadline, run.total_deadline);
 }
 
@@ -315,7 +314,7 @@ void Machine::give_up(RunId id, Error error) {
   }
 }
 
-void Machine::settle(RunId id, StepState state, Value result, StepScope::Writes writes, std::optional<Error> error,
+void Machine::settle(RunId id, StepState state, Value result, StepScope::Writes writes, Rare<Error> error,
                      bool tolerated) {
   const FrameId frame = run(id).frame;
   const std::string& checkpoint = node(run(id)).step->checkpoint;

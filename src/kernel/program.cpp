@@ -74,6 +74,7 @@ class Compiler {
     program_->nodes_.emplace_back();
     StepNode node;
     node.step = &source;
+    node.id = source.id;
     node.kind = kinds_.find(source.type);
     if (!node.kind) {
       Error error(code::invalid_input, "unknown step kind '" + source.type + "'", did_you_mean(source.type, kinds_.kind_names()));

@@ -14,6 +14,7 @@
 #include "kernel/ids.h"
 #include "model/definition.h"
 #include "value/schema.h"
+#include "value/value.h"
 
 namespace mapflow::kernel {
 
@@ -34,6 +35,7 @@ struct BlockNode {
 
 struct StepNode {
   const Step* step = nullptr;
+  Text id;                            ///< the step's, to be shared by what is named after it
   const StepKind* kind = nullptr;
   std::unique_ptr<const StepSpec> spec;
   std::optional<jinja::Template> when;

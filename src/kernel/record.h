@@ -14,9 +14,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/rare.h"
 #include "base/time.h"
 #include "kernel/ids.h"
 #include "kernel/ledger.h"
+#include "kernel/request.h"
 #include "model/state.h"
 #include "value/value.h"
 
@@ -41,9 +43,6 @@ enum class Phase : std::uint8_t {
   parked,        ///< a person decides
   falling_back,  ///< its `fallback` steps run
 };
-
-/// What becomes of a child instance whose parent ends, or gives up the step that started it.
-enum class ParentClose : std::uint8_t { cancel, abandon, wait };
 
 /// What is asked of a child that its step waits for no longer. The parent still waits for it before it ends itself.
 enum class Release : std::uint8_t {
@@ -85,7 +84,7 @@ struct InstanceStarted {
 struct StateChanged {
   WorkflowState to = WorkflowState::running;
   std::string reason;
-  std::optional<Error> error;
+  Rare<Error> error;
   WorkflowState outcome = WorkflowState::failed;  ///< to `compensating`: the end when nothing had to be undone
   template <class A> void fields(A& a) { a("to", to); a("reason", reason); a("error", error); a("outcome", outcome); }
 };
@@ -111,7 +110,7 @@ struct FrameClosed {
   bool stop = false;            ///< the owner opens no further frames (`until`, `break_when`)
   bool keep = true;             ///< `value` is collected by the owner
   Value value;
-  std::optional<Error> error;
+  Rare<Error> error;
   template <class A> void fields(A& a) {
     a("frame", frame); a("succeeded", succeeded); a("stop", stop); a("keep", keep); a("value", value); a("error", error);
   }
@@ -125,8 +124,7 @@ struct StepStarted {
   template <class A> void fields(A& a) { a("run", run); a("node", node); a("frame", frame); a("total_deadline", total_deadline); }
 };
 
-/// An attempt begins. For a step that calls somebody, `call` is set and `input` is what is sent (recorded once, with
-/// the first attempt: every attempt of one execution sends the same).
+/// An attempt begins.
 struct AttemptStarted {
   RunId run;
   std::uint32_t attempt = 1;
@@ -138,9 +136,9 @@ struct AttemptStarted {
 struct CallPlaced {
   RunId run;
   std::uint32_t delivery = 1;   ///< above 1: made again after a crash that hid the outcome
-  std::optional<Value> input;   ///< set with the first call of an execution: {target, action, data, headers, priority}
+  std::optional<Request> request;  ///< set with the first call of an execution
   std::optional<Hold> hold;     ///< what is set aside for it; a further delivery lives by the first one's
-  template <class A> void fields(A& a) { a("run", run); a("delivery", delivery); a("input", input); a("hold", hold); }
+  template <class A> void fields(A& a) { a("run", run); a("delivery", delivery); a("request", request); a("hold", hold); }
 };
 
 /// The call is due, but what its budget has left must wait for what calls under way will have used.
@@ -220,7 +218,7 @@ struct StepSettled {
   bool tolerated = false;       ///< failed, but the workflow goes on (`on_error: continue`)
   Value result;
   std::vector<std::pair<std::string, Value>> writes;  ///< dotted variables set by the step
-  std::optional<Error> error;
+  Rare<Error> error;
   template <class A> void fields(A& a) {
     a("run", run); a("state", state); a("tolerated", tolerated); a("result", result); a("writes", writes); a("error", error);
   }
@@ -271,7 +269,7 @@ struct ChildReleased {
 struct ChildGone {
   std::string child;
   WorkflowState ended = WorkflowState::cancelled;
-  std::optional<Error> error;
+  Rare<Error> error;
   template <class A> void fields(A& a) { a("child", child); a("ended", ended); a("error", error); }
 };
 
@@ -343,7 +341,7 @@ struct Evaluated {
   Value source;                 ///< the template, or the structure of templates
   Value names;                  ///< what it read, by name
   Value result;
-  std::optional<Error> error;
+  Rare<Error> error;
   template <class A> void fields(A& a) {
     a("frame", frame); a("run", run); a("node", node); a("source", source); a("names", names); a("result", result); a("error", error);
   }

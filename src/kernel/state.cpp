@@ -30,7 +30,9 @@ class Applier {
     state_.tags = record.tags;
     state_.input = record.input;
     state_.variables = record.variables;
-    state_.results = Value(Object{});
+    Object results;
+    results.reserve(expected_steps());
+    state_.results = Value(std::move(results));
     state_.seed = record.seed;
     state_.deadline = record.deadline;
     state_.started = state_.changed = at_;
@@ -164,7 +166,7 @@ class Applier {
       run.hold = record.hold;
       state_.ledger.take(run.node, *record.hold);
     }
-    if (record.input) run.input = *record.input;
+    if (record.request) run.request = record.request;
     ++state_.counters.calls;
     if (record.delivery == 1 && !run.calls_child()) ++state_.ledger.used.steps;
   }
@@ -343,6 +345,9 @@ class Applier {
  private:
   Run& run(RunId id) { return state_.runs.at(id); }
 
+  /// So many steps to make room for at once.
+  std::size_t expected_steps() const { return std::min<std::size_t>(program_.block(program_.main()).steps.size(), 64); }
+
   /// No call of the run is under way any more, nor about to be.
   void end_call(Run& run) {
     run.delivery = 0;
@@ -391,7 +396,7 @@ class Applier {
   void keep_result(FrameId frame, NodeIndex node, const Value& result) {
     const FrameId scope = state_.results_scope(frame);
     Value& results = scope == kNoFrame ? state_.results : state_.frames.at(scope).results;
-    results.set(program_.node(node).step->id, result);
+    results.set(program_.node(node).id, result);
   }
 
   /// Frames of a run go with it; the runs in them have settled before.
@@ -405,7 +410,7 @@ class Applier {
     undo.node = run.node;
     undo.path = path;
     undo.execution = run.execution;
-    if (const Value* data = run.input.find("data")) undo.input = *data;
+    if (run.request) undo.input = run.request->data;
     undo.result = record.result;
     if (program_.node(run.node).compensate == kNoBlock) undo.child = run.kept_child;
     for (const Frame* at = state_.frame(run.frame); at != nullptr; at = state_.around(*at)) {
@@ -428,7 +433,7 @@ class Applier {
 
   void list(Settled settled, FrameId frame) {
     if (state_.settled.size() >= State::kSettledKept && state_.results_scope(frame) != kNoFrame) return;
-    if (state_.settled.empty()) state_.settled.reserve(8);  // growing from one entry on moves them again and again
+    if (state_.settled.empty()) state_.settled.reserve(expected_steps());  // growing from one entry on moves them again and again
     state_.settled.push_back(std::move(settled));
   }
 

@@ -14,11 +14,13 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/rare.h"
 #include "base/time.h"
 #include "kernel/ids.h"
 #include "kernel/ledger.h"
 #include "kernel/program.h"
 #include "kernel/record.h"
+#include "kernel/request.h"
 #include "model/state.h"
 #include "value/value.h"
 
@@ -59,26 +61,21 @@ struct Run {
   Timestamp total_deadline = kNever;  ///< of all attempts
   std::string signal;                 ///< waited for
   std::string kept_child;             ///< id of the child that completed and can be undone
-  Value input;                        ///< of the call: {target, action, data, headers, priority}
+  std::optional<Request> request;     ///< of the call
   Value memo;                         ///< the kind's own facts
   Value result;                       ///< in phase succeeded
   std::vector<std::pair<std::string, Value>> writes;  ///< in phase succeeded
-  std::optional<Error> error;         ///< of the last attempt that failed
+  Rare<Error> error;                  ///< of the last attempt that failed
   Join join;
   template <class A> void fields(A& a) {
     a("id", id); a("node", node); a("frame", frame); a("state", state); a("phase", phase); a("attempt", attempt);
     a("delivery", delivery); a("left_open", left_open); a("held", held); a("hold", hold); a("execution", execution); a("started", started); a("due", due); a("deadline", deadline);
-    a("total_deadline", total_deadline); a("signal", signal); a("kept_child", kept_child); a("input", input); a("memo", memo); a("result", result);
+    a("total_deadline", total_deadline); a("signal", signal); a("kept_child", kept_child); a("request", request); a("memo", memo); a("result", result);
     a("writes", writes); a("error", error); a("join", join);
   }
   Timestamp next_timer() const { return std::min({due, deadline, total_deadline}); }
-  /// A text member of `input`; empty when there is none.
-  std::string_view request_text(std::string_view member) const {
-    const Value* found = input.find(member);
-    return found && found->is_text() ? found->as_text() : std::string_view();
-  }
   /// Whether its call starts a child instance.
-  bool calls_child() const { return request_text("kind") == "workflow"; }
+  bool calls_child() const { return request && request->kind == Request::Kind::workflow; }
 };
 
 /// A block being executed.
@@ -92,7 +89,7 @@ struct Frame {
   std::uint32_t next = 0;             ///< position of the step that starts next
   RunId active = kNoRun;              ///< the step that runs now
   Value last;                         ///< result of the step before
-  std::optional<Error> error;         ///< of the step that failed it
+  Rare<Error> error;                  ///< of the step that failed it
   Value locals;
   bool scoped = false;                ///< keeps its steps' results to itself (an iteration, a compensation)
   Value results;                      ///< of its steps, when scoped
@@ -136,7 +133,7 @@ struct Settled {
   std::uint32_t attempt = 0;
   Timestamp started{};
   Timestamp ended{};
-  std::optional<Error> error;
+  Rare<Error> error;
   template <class A> void fields(A& a) {
     a("run", run); a("node", node); a("path", path); a("state", state); a("attempt", attempt); a("started", started);
     a("ended", ended); a("error", error);
@@ -206,7 +203,7 @@ struct State {
   Value variables;
   Value results;
   std::vector<Error> errors;
-  std::optional<Error> failure;       ///< why it is being compensated, or ended unhappily
+  Rare<Error> failure;                ///< why it is being compensated, or ended unhappily
   std::map<std::string, std::deque<Value>> signals;  ///< received and not yet taken
   std::map<RunId, Run> runs;
   std::map<FrameId, Frame> frames;

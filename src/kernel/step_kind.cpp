@@ -75,20 +75,12 @@ void StepScope::open(std::uint32_t branch, std::uint32_t slot, Value locals) {
   machine_.open_frame(run_, node().branches.at(branch), FrameRole::branch, slot, std::move(locals));
 }
 
-void StepScope::call(const Target& target, Value request) {
-  request.mutable_object().reserve(request.size() + 2);
-  request.set("kind", target.kind == Target::Kind::handler ? "handler" : "agent");
-  request.set("target", target.name);
-  machine_.place_call(run_, 1, std::move(request));
-}
-
-void StepScope::start_child(Value request) {
+void StepScope::call(Request request) {
   const std::uint32_t most = machine_.program().definition().max_depth;
-  if (machine_.state().depth >= most) {
+  if (request.kind == Request::Kind::workflow && machine_.state().depth >= most) {
     return fail(Error(code::resource_exhausted, "workflows are nested " + std::to_string(most) + " deep",
                       "see whether one calls itself without end, or raise max_depth"));
   }
-  request.set("kind", "workflow");
   machine_.place_call(run_, 1, std::move(request));
 }
 

@@ -59,11 +59,9 @@ class StepScope {
   void note(Value memo);
   /// Starts the step's block number `branch`. `slot` says where its value goes in run().join.values.
   void open(std::uint32_t branch, std::uint32_t slot, Value locals = {});
-  /// Calls an agent or handler: {target: {kind, name}, action, data, headers, priority, reply}.
-  void call(const Target& target, Value request);
-  /// Starts a child instance: {target: workflow id, version, data: input, reply, on_parent_close}. Its outcome comes to
-  /// on_reply as {instance_id, state, results, variables}; with reply: false its start does, as {instance_id}.
-  void start_child(Value request);
+  /// Calls an agent or handler, whose answer comes to on_reply; or starts a child instance, `data` its input. Its outcome
+  /// comes to on_reply as {instance_id, state, results, variables}; without `reply` its start does, as {instance_id}.
+  void call(Request request);
   /// Sleeps until on_timer or on_signal; kNever and "" leave the one or the other out.
   void wait(Timestamp due, std::string signal = {});
   /// Takes the oldest queued signal of that name, if there is one.

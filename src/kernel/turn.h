@@ -11,6 +11,9 @@
 //   compensation.cpp  an instance's end: completed, or cancelled and undone
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <memory_resource>
 #include <string>
 #include <utility>
 #include <variant>
@@ -24,9 +27,9 @@ namespace mapflow::kernel {
 
 class Machine {
  public:
-  Machine(const Program& program, State& state, Timestamp now, const DecideLimits& limits)
+  Machine(const Program& program, State& state, Timestamp now, const DecideLimits& limits, Commit room)
       : program_(program), state_(state), now_(now), limits_(limits), used_before_(state.ledger.used),
-        reserved_before_(state.ledger.reserved) {
+        reserved_before_(state.ledger.reserved), commit_(std::move(room)) {
     commit_.records.reserve(kUsualRecords);
     agenda_.reserve(kUsualRecords);
   }
@@ -50,11 +53,11 @@ class Machine {
 
   // --- a step's life (lifecycle.cpp) ---
   void open_frame(RunId owner, BlockIndex block, FrameRole role, std::uint32_t slot, Value locals);
-  void place_call(RunId id, std::uint32_t delivery, std::optional<Value> request);
+  void place_call(RunId id, std::uint32_t delivery, std::optional<Request> request);
   void finish(RunId id, Value result, StepScope::Writes writes);
   void attempt_failed(RunId id, Error error);
   void give_up(RunId id, Error error);
-  void settle(RunId id, StepState state, Value result, StepScope::Writes writes, std::optional<Error> error,
+  void settle(RunId id, StepState state, Value result, StepScope::Writes writes, Rare<Error> error,
               bool tolerated = false);
   /// Gives what `evaluate` makes of the names of a scope, and records both when the instance is debugged.
   template <class Evaluate>
@@ -178,7 +181,9 @@ class Machine {
   const DecideLimits& limits_;
   const Spending used_before_;    ///< by this decision
   const Reserve reserved_before_;
-  std::vector<Item> agenda_;
+  std::array<std::byte, 2 * kUsualRecords * sizeof(Item)> agenda_room_;
+  std::pmr::monotonic_buffer_resource agenda_memory_{agenda_room_.data(), agenda_room_.size()};
+  std::pmr::vector<Item> agenda_{&agenda_memory_};
   std::size_t next_item_ = 0;  ///< what is before it on the agenda is done
   Commit commit_;
   bool terminating_ = false;  ///< this decision ends the instance at once, and its children with it

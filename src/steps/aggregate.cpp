@@ -86,7 +86,7 @@ class Aggregate final : public kernel::StepKind {
     if (!spec.reducer.empty()) {
       Array sources(found->sources.begin(), found->sources.end());
       Value data = object({{"values", Value(Array(found->values.begin(), found->values.end()))}, {"sources", Value(std::move(sources))}});
-      return scope.call({kernel::Target::Kind::handler, spec.reducer}, object({{"data", std::move(data)}}));
+      return scope.call({.kind = kernel::Request::Kind::handler, .target = spec.reducer, .data = std::move(data)});
     }
     auto result = reduced(scope, spec, *found);
     if (!result) return scope.fail(std::move(result.error()));

@@ -7,7 +7,7 @@ namespace mapflow::steps {
 namespace {
 
 struct CustomSpec final : kernel::StepSpec {
-  std::string handler;
+  Text handler;
   kernel::ValueTemplate input;
   kernel::ValueTemplate heartbeat;
 };
@@ -31,16 +31,15 @@ class Custom final : public kernel::StepKind {
     const auto& spec = scope.spec<CustomSpec>();
     auto input = scope.render(spec.input);
     if (!input) return scope.fail(std::move(input.error()));
-    Object request;
-    request.set("data", *std::move(input));
+    kernel::Request request{.kind = kernel::Request::Kind::handler, .target = spec.handler, .data = *std::move(input)};
     const auto heartbeat = scope.render(spec.heartbeat);
     if (!heartbeat) return scope.fail(heartbeat.error());
     if (!heartbeat->is_null()) {
       const auto span = read_duration(*heartbeat);
       if (!span) return scope.fail(span.error());
-      request.set("heartbeat_us", span->count());
+      request.heartbeat = *span;
     }
-    scope.call({kernel::Target::Kind::handler, spec.handler}, std::move(request));
+    scope.call(std::move(request));
   }
 
  private:

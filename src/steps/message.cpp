@@ -39,16 +39,18 @@ class Message final : public kernel::StepKind {
     if (!destination) return scope.fail(destination.error());
     if (!destination->is_text() || destination->size() == 0)
       return scope.fail(Error(code::invalid_input, "destination came out as no agent's name"));
-    Value request(Object{});
-    const std::pair<const char*, const kernel::ValueTemplate*> parts[] = {
-        {"action", &spec.action}, {"data", &spec.data}, {"headers", &spec.headers}, {"priority", &spec.priority}};
-    for (const auto& [name, part] : parts) {
+    kernel::Request request{.target = destination->shared_text(), .reply = spec.wait_for_response};
+    Value action, priority;
+    const std::pair<const kernel::ValueTemplate*, Value*> parts[] = {
+        {&spec.action, &action}, {&spec.data, &request.data}, {&spec.headers, &request.headers}, {&spec.priority, &priority}};
+    for (const auto& [part, into] : parts) {
       auto value = scope.render(*part);
       if (!value) return scope.fail(std::move(value.error()));
-      if (!value->is_null()) request.set(name, *std::move(value));
+      *into = *std::move(value);
     }
-    if (!spec.wait_for_response) request.set("reply", false);
-    scope.call({kernel::Target::Kind::agent, std::string(destination->as_text())}, std::move(request));
+    if (action.is_text()) request.action = action.shared_text();
+    if (priority.is_text()) request.priority = parse_priority(priority.as_text()).value_or(Priority::medium);
+    scope.call(std::move(request));
   }
 
   void on_reply(kernel::StepScope& scope, const Reply& reply) const override {

@@ -8,7 +8,8 @@ namespace {
 struct SubworkflowSpec final : kernel::StepSpec {
   kernel::ValueTemplate workflow, input;
   std::vector<std::pair<std::string, kernel::ValueTemplate>> output;
-  std::string version, on_parent_close;
+  Text version;
+  kernel::ParentClose on_parent_close = kernel::ParentClose::cancel;
   bool wait = true;
 };
 
@@ -34,7 +35,8 @@ class Subworkflow final : public kernel::StepKind {
     spec->version = compiler.text("version");
     spec->wait = compiler.boolean("wait", true);
     // Nobody asked for the end of a child that is not waited for, so by itself it outlives its parent.
-    spec->on_parent_close = compiler.text("on_parent_close", spec->wait ? "cancel" : "abandon");
+    const std::string close = compiler.text("on_parent_close", spec->wait ? "cancel" : "abandon");
+    if (close != "cancel") spec->on_parent_close = close == "wait" ? kernel::ParentClose::wait : kernel::ParentClose::abandon;
     return spec;
   }
 
@@ -47,10 +49,13 @@ class Subworkflow final : public kernel::StepKind {
     auto input = scope.render(spec.input);
     if (!input) return scope.fail(std::move(input.error()));
     if (stand_ins_.contains(workflow->as_text()))
-      return scope.call({kernel::Target::Kind::agent, std::string(kStandIn)},
-                        object({{"action", *std::move(workflow)}, {"data", *std::move(input)}, {"reply", spec.wait}}));
-    scope.start_child(object({{"target", *std::move(workflow)}, {"version", spec.version}, {"data", *std::move(input)},
-                              {"reply", spec.wait}, {"on_parent_close", spec.on_parent_close}}));
+      return scope.call({.target = kStandIn, .action = workflow->shared_text(), .data = *std::move(input), .reply = spec.wait});
+    scope.call({.kind = kernel::Request::Kind::workflow,
+                .target = workflow->shared_text(),
+                .data = *std::move(input),
+                .reply = spec.wait,
+                .version = spec.version,
+                .on_parent_close = spec.on_parent_close});
   }
 
   void on_reply(kernel::StepScope& scope, const Reply& reply) const override {

@@ -120,10 +120,10 @@ void Driver::run(Timestamp until) {
 
 void Driver::crash() {
   std::string log;
-  for (const auto& record : records) kernel::encode_record(log, record);
+  kernel::encode_records(log, records);
   kernel::State recovered;
-  for (std::string_view rest = log; !rest.empty();) {
-    auto record = kernel::decode_record(rest);
+  for (kernel::RecordReader reader(log); !reader.done();) {
+    auto record = reader.next();
     REQUIRE(record.has_value());
     kernel::apply(*program, recovered, *record);
   }
