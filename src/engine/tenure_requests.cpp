@@ -119,7 +119,8 @@ Result<Value> Tenure::ask_absent(const std::string& id, const Demand& demand, co
   MAPFLOW_ASSIGN(const persistence::InstanceRow row, parts_.store->instance(id));
   if (row.partition != lease_.partition)
     return fail(reroute::elsewhere, fmt::format("it is in partition {}", row.partition.value));
-  if (!row.finished) return fail(code::internal, fmt::format("instance '{}' is unfinished and not here", id));
+  // Whoever wrote that row has the partition by now, and the next commit or renewal will say so here.
+  if (!row.finished) return fail(reroute::not_owner, fmt::format("another node has instance '{}'", id));
   return revives(demand) ? ask_over(row, demand, ticket) : ask_finished(row, demand, *parts_.programs, now_);
 }
 

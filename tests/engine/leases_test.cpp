@@ -125,6 +125,20 @@ TEST_CASE("a node whose lease was taken while it slept does no harm") {
   CHECK(world.stored("i")->state.results.find("ask") == nullptr);
 }
 
+TEST_CASE("a node that has not noticed that its lease was taken sends away who asks for what it cannot know") {
+  World world(1);
+  world.node("a");
+  const auto stolen = world.store->acquire(persistence::Partition(0), "thief", 1h, world.time.now() + 1min);
+  REQUIRE(stolen);
+  bool written = false;
+  world.store->commit({.lease = *stolen, .rows = {{.id = "i", .partition = persistence::Partition(0), .state = "running", .seq = 1}}},
+                      [&](const auto& position) { written = position.has_value(); });
+  REQUIRE(written);
+  const auto heard = world.ask("i", engine::DescribeDemand{});
+  world.time.run_ready();
+  CHECK(heard->code() == engine::reroute::not_owner);
+}
+
 TEST_CASE("a store that is away for a while costs time and nothing else") {
   World world(2);
   world.add(definition(kSleepy));
