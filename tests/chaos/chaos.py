@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "soak"))
 import databases
 import fleet
 import network
-from watch import Watch, percentile
+from watch import Watch, times
 
 DATABASES = {"postgres": databases.Postgres, "redis-cluster": databases.RedisCluster, "tiered": databases.Tiered}
 STOPPED = (1, 12)            # seconds; a lease runs for 5
@@ -41,13 +41,16 @@ class Harm:
     def __init__(self, things, rest, chance, over):
         self.things, self.rest, self.chance, self.over = things, rest, chance, over
         self.done = collections.Counter()
+        self.times = []              # (from, to)
 
     def run(self):
         deck = []
         while not self.over.wait(self.chance.uniform(*self.rest)):
             deck = deck or self.chance.sample(sorted(self.things), len(self.things))
             name = deck.pop()
+            begun = time.monotonic()
             self.things[name]()
+            self.times.append((begun, time.monotonic()))
             self.done[name] += 1
 
 
@@ -56,15 +59,14 @@ class NodeHarm:
 
     def __init__(self, nodes, watch, chance):
         self.nodes, self.watch, self.chance = nodes, watch, chance
-        self.late_refused = 0        # commits that nodes tried when they woke up, and that were refused
 
     def things(self, cables):
         return {"node_killed": self.kill, "node_stopped": self.stop, **({"node_cut": self.cut} if cables else {})}
 
     def one(self):
-        which = self.chance.randrange(len(self.nodes.running))
-        self.nodes.look(which)
-        return which
+        for which in range(len(self.nodes.running)):
+            self.nodes.look(which)
+        return self.chance.randrange(len(self.nodes.running))
 
     def kill(self):
         which = self.one()
@@ -74,14 +76,9 @@ class NodeHarm:
 
     def stop(self):
         node = self.nodes.running[self.one()]
-        before = node.metric("mapflow_store_commit_failures_total")
         node.process.send_signal(signal.SIGSTOP)
         time.sleep(self.chance.uniform(*STOPPED))
         node.process.send_signal(signal.SIGCONT)
-        time.sleep(2)
-        after = node.metric("mapflow_store_commit_failures_total")
-        if before is not None and after is not None:
-            self.late_refused += int(after - before)
 
     def cut(self):
         place = self.nodes.places[self.one()]
@@ -90,7 +87,7 @@ class NodeHarm:
         place.plug()
 
 
-def storm(harms, watch, people, folder, seconds, over):
+def storm(harms, people, folder, seconds, over):
     """Instances come, and everything goes."""
     with concurrent.futures.ThreadPoolExecutor() as threads:
         running = [threads.submit(harm.run) for harm in harms]
@@ -118,10 +115,10 @@ def chaos(path, options):
     watch, over, closed = Watch(database.look), threading.Event(), threading.Event()
     watcher = threading.Thread(target=watch.run, args=(closed,))
     watcher.start()
-    node_harm = NodeHarm(nodes, watch, chances[2])
-    harms = [Harm(node_harm.things(net.cables), NODE_REST, chances[2], over), Harm(database.hurts, DATABASE_REST, chances[3], over)]
+    node_harm = Harm(NodeHarm(nodes, watch, chances[2]).things(net.cables), NODE_REST, chances[2], over)
+    database_harm = Harm(database.hurts, DATABASE_REST, chances[3], over)
     try:
-        storm(harms, watch, people, folder, options.minutes * 60, over)
+        storm([node_harm, database_harm], people, folder, options.minutes * 60, over)
         fleet.calm(people, nodes, folder)
         nodes.end()
         closed.set()
@@ -133,22 +130,26 @@ def chaos(path, options):
         nodes.abandon()
         database.end()
     outcome["problems"] += watch.problems
-    harm = dict(sum((each.done for each in harms), collections.Counter()))
-    return {"store": options.store, "seed": options.seed, "minutes": options.minutes, "nodes": options.nodes, "harm": harm,
-            "commits_refused_to_woken_nodes": node_harm.late_refused, "boots_without_store": nodes.refused,
-            "log_entries_checked": watch.entries, "log_entries_unseen": watch.unseen, "looks": watch.looks, "looks_without_database": watch.away,
-            "takeover_seconds": {what: {"count": len(times), "p50": percentile(times, 50), "p99": percentile(times, 99)}
-                                 for what, times in (("lease", watch.taken), ("first_commit", watch.committed))},
+    if not (people.started and watch.entries and node_harm.done and database_harm.done):
+        outcome["problems"].append("too little happened to say anything")
+    fenced = sum(log.read_text(errors="replace").count(": fenced: ") for log in path.glob("node_*.err"))
+    return {"store": options.store, "seed": options.seed, "minutes": options.minutes, "nodes": options.nodes,
+            "harm": {**node_harm.done, **database_harm.done}, "boots_without_store": nodes.refused,
+            "late_commits_refused": fenced, "log_entries_checked": watch.entries, "log_entries_unseen": watch.unseen,
+            "looks": watch.looks, "looks_without_database": watch.away,
+            "takeover_seconds": {"lease": times(watch.taken), "first_commit": times(watch.committed),
+                                 "first_commit_database_well": times(watch.committed, database_harm.times)},
             **outcome}
 
 
 def closing_line(document):
     wrong = document["problems"]
     kinds = {name: sum(1 for line in wrong if name in line) for name in ("lost", "twice", "stale", "compensation")}
-    takeover = document["takeover_seconds"]["first_commit"]
+    takeover, undisturbed = (document["takeover_seconds"][name] for name in ("first_commit", "first_commit_database_well"))
     return (f"chaos on {document['store']}: {document['instances']} instances, {sum(document['harm'].values())} harms; "
             f"{kinds['lost']} lost, {kinds['twice']} applied twice, {kinds['stale']} stale commits, {kinds['compensation']} compensations wrong, "
-            f"{len(wrong)} problems; takeover p50 {takeover['p50']} s, p99 {takeover['p99']} s of {takeover['count']}")
+            f"{len(wrong)} problems; {document['late_commits_refused']} late commits refused; takeover p50 {takeover['p50']} s, p99 {takeover['p99']} s "
+            f"of {takeover['count']}, with the database well p50 {undisturbed['p50']} s, p99 {undisturbed['p99']} s of {undisturbed['count']}")
 
 
 def main():

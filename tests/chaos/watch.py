@@ -17,7 +17,7 @@ class Watch:
         self.partitions = {}                     # partition -> the last (epoch, node, written, log_end, server)
         self.ends, self.epochs = {}, {}          # partition -> the last position seen, and its epoch
         self.deaths = []                         # (time, node, {partition: epoch}) that are not over
-        self.taken, self.committed = [], []      # seconds from a death to another's lease, and to its first commit
+        self.taken, self.committed = [], []      # (time of a death, seconds to another's lease), and to its first commit
         self.entries, self.unseen, self.looks, self.away = 0, 0, 0, 0
         self.problems = []
 
@@ -77,9 +77,9 @@ class Watch:
                 continue
             if partition not in taken:
                 taken.add(partition)
-                self.taken.append(now - died)
+                self.taken.append((died, now - died))
             if written > 0:
-                self.committed.append(now - died)
+                self.committed.append((died, now - died))
                 del held[partition]
 
     def run(self, over):
@@ -92,3 +92,9 @@ def percentile(values, share):
     """By the nearest rank; None of nothing."""
     ordered = sorted(values)
     return round(ordered[max(0, -(-len(ordered) * share // 100) - 1)], 2) if ordered else None
+
+
+def times(takeovers, disturbed=()):
+    """How many there were and how long they took, but for those during which one of the times (from, to) fell."""
+    seconds = [taken for died, taken in takeovers if all(died + taken < begin or end < died for begin, end in disturbed)]
+    return {"count": len(seconds), "p50": percentile(seconds, 50), "p99": percentile(seconds, 99), "longest": percentile(seconds, 100)}

@@ -8,7 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "soak"))
 
 import databases
-from watch import Watch, percentile
+from watch import Watch, percentile, times
 
 
 class Story(unittest.TestCase):
@@ -66,7 +66,7 @@ class Story(unittest.TestCase):
         self.look(2, "b", written=0, now=15.0)
         self.look(2, "b", now=15.5)
         self.look(3, "c", now=20.0)
-        self.assertEqual((self.watch.taken, self.watch.committed), ([5.0], [5.5]))
+        self.assertEqual((self.watch.taken, self.watch.committed), ([(10.0, 5.0)], [(10.0, 5.5)]))
 
     def test_who_comes_back_itself_is_not_taken_over(self):
         self.look(1, "a")
@@ -74,6 +74,11 @@ class Story(unittest.TestCase):
         self.look(2, "a", now=12.0)
         self.look(3, "b", now=15.0)
         self.assertEqual((self.watch.taken, self.watch.committed), ([], []))
+
+    def test_takeovers_while_the_database_was_away_can_be_left_out(self):
+        takeovers = [(0, 5), (10, 6), (20, 7)]
+        self.assertEqual(times(takeovers), {"count": 3, "p50": 6, "p99": 7, "longest": 7})
+        self.assertEqual(times(takeovers, [(16, 20)]), {"count": 1, "p50": 5, "p99": 5, "longest": 5})
 
     def test_percentiles_are_values_that_were_measured(self):
         self.assertEqual([percentile([3, 1, 2, 4], share) for share in (50, 99)], [2, 4])

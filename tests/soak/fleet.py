@@ -4,12 +4,10 @@ import collections
 import concurrent.futures
 import json
 import os
-import re
 import signal
 import subprocess
 import threading
 import time
-import urllib.request
 from pathlib import Path
 
 import checker
@@ -81,19 +79,9 @@ class Node:
     def said(self):
         return self.log.read_text(errors="replace")
 
-    def address(self):
-        """Where it tells how it is; None before it serves."""
-        found = re.search(r"answers on (http://\S+/)", self.said())
-        return found.group(1) if found else None
-
-    def metric(self, series):
-        """A number of the node; None while it does not answer."""
-        try:
-            with urllib.request.urlopen(self.address() + "metrics", timeout=5) as reply:
-                found = re.search("^" + re.escape(series) + r" (\S+)$", reply.read().decode(), re.MULTILINE)
-        except (OSError, TypeError):
-            return None
-        return float(found.group(1)) if found else 0.0
+    def began(self):
+        """Whether it ever served."""
+        return "answers on http://" in self.said()
 
 
 class Nodes:
@@ -125,7 +113,7 @@ class Nodes:
         node = self.running[which]
         if node.process.poll() is None:
             return
-        if node.process.returncode == STORE_FAILED and not node.address():
+        if node.process.returncode == STORE_FAILED and not node.began():
             self.refused += 1
         else:
             self.problems.append(f"node {node.name} ended by itself with {node.process.returncode}: {node.said()[-2000:]}")
@@ -239,11 +227,16 @@ def judge(folder, people):
         return people.wished.get(name)
 
     def read(name):
-        return checker.Instance(folder.json("show", name), folder.json("history", name), effects.pop(name, []), plan_of(name))
+        own = effects.pop(name, [])
+        try:
+            return checker.Instance(folder.json("show", name), folder.json("history", name), own, plan_of(name))
+        except RuntimeError as failed:
+            wrong.append(f"{name}: lost: it does not read back: {failed}")
+            return None
 
     known = [name for name in listed if plan_of(name)]
     with concurrent.futures.ThreadPoolExecutor(max_workers=os.cpu_count()) as readers:
-        instances = dict(zip(known, readers.map(read, known)))
+        instances = {name: instance for name, instance in zip(known, readers.map(read, known)) if instance}
     for name, instance in instances.items():
         wrong += instance.check(name in people.cancelled)
         parent = instance.document.get("parent_id")
