@@ -56,6 +56,7 @@ constexpr std::array kCodes = std::to_array<CodeEntry>({
     {mf::endless_recursion, "workflows that call each other without end"},
     {mf::unknown_member, "unknown member of a built-in name"},
     {mf::reserved_name, "a variable hidden by a built-in name"},
+    {mf::undeclared_agent, "an agent that nobody declares"},
     {mf::template_syntax, "a template that does not compile"},
     {mf::expression_syntax, "an expression that does not compile"},
     {mf::constant_condition, "a condition that never changes"},

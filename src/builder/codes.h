@@ -57,6 +57,7 @@ inline constexpr std::string_view unknown_workflow = "MF0305";
 inline constexpr std::string_view endless_recursion = "MF0306";
 inline constexpr std::string_view unknown_member = "MF0307";
 inline constexpr std::string_view reserved_name = "MF0308";
+inline constexpr std::string_view undeclared_agent = "MF0309";
 // Templates and expressions.
 inline constexpr std::string_view template_syntax = "MF0401";
 inline constexpr std::string_view expression_syntax = "MF0402";

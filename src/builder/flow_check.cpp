@@ -71,6 +71,7 @@ Least FlowCheck::step(const Step& step) {
   dead_branches(step);
   timeouts(step, least);
   attempts(step);
+  share(step);
   // A failure that is dealt with may come at once.
   return fails_with_its_error(step) ? least : Least{{}, least.calls > 0 && step.branches.empty() ? 1u : 0u};
 }
@@ -134,16 +135,19 @@ void FlowCheck::timeouts(const Step& step, const Least& least) {
   if (!step.timeout || *step.timeout >= least.time) fits(step.total_timeout, "total_timeout");
 }
 
-/// Attempts whose turn would come only after total_timeout.
+/// Attempts whose turn would come only after total_timeout, or after the workflow's timeout.
 void FlowCheck::attempts(const Step& step) {
-  if (!step.retry || !step.total_timeout || step.retry->strategy == RetryStrategy::none || step.retry->strategy == RetryStrategy::custom) return;
+  const bool own = step.total_timeout && (!definition_.timeout || *step.total_timeout <= *definition_.timeout);
+  const std::optional<Duration> limit = own ? step.total_timeout : definition_.timeout;
+  if (!step.retry || !limit || step.retry->strategy == RetryStrategy::none || step.retry->strategy == RetryStrategy::custom) return;
   constexpr std::uint32_t kMost = 10'000;
   Duration waited{0};
   for (std::uint32_t attempt = 1; attempt < std::min(step.retry->max_attempts, kMost); ++attempt) {
     waited = std::min(kLong, waited + retry_delay(*step.retry, Error(), attempt, 0));
-    if (waited < *step.total_timeout) continue;
-    return warn(mf::timeout_order, step.place("total_timeout"),
-                fmt::format("only {} of {} attempts fit into the total_timeout of {}", attempt, step.retry->max_attempts, format_duration(*step.total_timeout)));
+    if (waited < *limit) continue;
+    return warn(mf::timeout_order, step.place(own ? "total_timeout" : "retry"),
+                fmt::format("only {} of {} attempts fit into the {} of {}", attempt, step.retry->max_attempts, own ? "total_timeout" : "workflow's timeout",
+                            format_duration(*limit)));
   }
 }
 
@@ -155,6 +159,16 @@ void FlowCheck::budget(const Least& least) {
     warn(mf::small_budget, definition_.place("budget"),
          fmt::format("the workflow takes at least {}, and its budget is a wall_time of {}", format_duration(least.time), format_duration(*budget.wall_time)));
   if (budget.tokens && *budget.tokens == 0 && least.calls > 0) warn(mf::small_budget, definition_.place("budget"), "a budget of 0 tokens lets no agent use any");
+}
+
+/// A call for which more is set aside than there ever is.
+void FlowCheck::share(const Step& step) {
+  if (!step.budget) return;
+  const Budget& all = definition_.budget;
+  if (step.budget->tokens && all.tokens && *step.budget->tokens > *all.tokens)
+    warn(mf::small_budget, step.place("budget"), fmt::format("the call may use {} tokens, and the workflow's budget is {}", *step.budget->tokens, *all.tokens));
+  if (step.budget->cost_usd && all.cost_usd && *step.budget->cost_usd > *all.cost_usd)
+    warn(mf::small_budget, step.place("budget"), fmt::format("the call may cost {} USD, and the workflow's budget is {}", *step.budget->cost_usd, *all.cost_usd));
 }
 
 // --- what is never reached ------------------------------------------------------------------------------------------
@@ -173,6 +187,9 @@ int FlowCheck::constant(const Value* expression) const {
 void FlowCheck::dead_branches(const Step& step) {
   if (step.type == "loop" && constant(field(step, "while")) == 0 && !step.branches.empty())
     return dead_branch(step.branches.front(), "'while' is always false");
+  if (step.type == "loop" && !step.branches.empty())
+    if (const Value* const items = field(step, "items"); items && (*items == Value(0) || *items == Value(Array{}) || *items == Value(Object{})))
+      return dead_branch(step.branches.front(), "there are no items");
   if (step.type != "conditional") return;
   const int condition = constant(field(step, "condition"));
   std::optional<std::string> settled;  // why no later case can be taken
@@ -215,6 +232,7 @@ void FlowCheck::saga() {
   const auto& entries = index_.entries();
   const auto can_be_undone = [](const StepIndex::Entry& entry) { return entry.step->hook("compensate") != nullptr; };
   const auto first = std::ranges::find_if(entries, can_be_undone);
+  if (first == entries.end()) return nothing_to_undo();
   const auto last = std::find_if(entries.rbegin(), entries.rend(), can_be_undone).base();
   for (auto at = first; at < last; ++at) {
     const Step& step = *at->step;
@@ -222,6 +240,14 @@ void FlowCheck::saga() {
     if (has_effects && !undone(static_cast<std::uint32_t>(at - entries.begin())))
       warn(mf::not_undone, step.where, fmt::format("step '{}' is not undone, and steps before and after it are", step.id), "give it compensate as well, or move it behind them");
   }
+}
+
+void FlowCheck::nothing_to_undo() {
+  const auto type_is = [](std::string_view type) { return [type](const StepIndex::Entry& entry) { return entry.step->type == type; }; };
+  const auto& entries = index_.entries();
+  // Sub-workflows undo themselves; a definition that calls nobody may only say what it would mean.
+  if (std::ranges::any_of(entries, type_is("subworkflow")) || std::ranges::none_of(entries, type_is("message"))) return;
+  warn(mf::not_undone, definition_.place("compensation_strategy"), "nothing will be undone: no step has compensate", "say of the steps how they are undone");
 }
 
 /// Whether the step, or one around it, is undone; or it is itself a part of undoing or of handling an error.

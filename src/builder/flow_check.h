@@ -36,11 +36,13 @@ class FlowCheck {
   Least of_conditional(const Step& step);
   void timeouts(const Step& step, const Least& least);
   void attempts(const Step& step);
+  void share(const Step& step);
   void budget(const Least& least);
   void dead_branches(const Step& step);
   void dead_branch(const Branch& branch, std::string why);
   void endless_loop(const Step& step, const Step& next);
   void saga();
+  void nothing_to_undo();
   bool undone(std::uint32_t entry) const;
 
   /// Whether an expression is the same whatever happens: 1 always true, 0 always false, -1 neither.

@@ -87,7 +87,13 @@ class DefinitionCheck {
   }
 
   void agent(const Step& step, const FieldSpec& spec, std::string_view name) {
-    if (agents_.empty() || name.empty() || agents_.contains(name)) return;
+    if (name.empty() || agents_.contains(name)) return;
+    if (agents_.empty() && !around_.agents_known) return;
+    if (agents_.empty()) {
+      if (undeclared_.insert(std::string(name)).second)
+        warn(mf::undeclared_agent, step.place(spec.name), fmt::format("nobody declares the agent '{}'", name), "write it under agents:, or run this in a program with a handler of that name");
+      return;
+    }
     error(mf::unknown_agent, step.place(spec.name), fmt::format("unknown agent '{}'", name), agents_.guess(name, agents_.listed()));
   }
 
@@ -147,8 +153,8 @@ class DefinitionCheck {
   void error(std::string_view code, Location where, std::string message, std::string hint = {}) {
     found_.push_back({Severity::error, std::string(code), std::move(where), std::move(message), std::move(hint)});
   }
-  void warn(std::string_view code, Location where, std::string message) {
-    found_.push_back({Severity::warning, std::string(code), std::move(where), std::move(message), {}});
+  void warn(std::string_view code, Location where, std::string message, std::string hint = {}) {
+    found_.push_back({Severity::warning, std::string(code), std::move(where), std::move(message), std::move(hint)});
   }
 
   const Definition& definition_;
@@ -159,6 +165,7 @@ class DefinitionCheck {
   StepIndex index_;
   Diagnostics& found_;
   KnownNames agents_;
+  std::set<std::string> undeclared_;  ///< agents that were told
   std::vector<Call> calls_;
 };
 

@@ -19,6 +19,7 @@ namespace mapflow::builder {
 struct Surroundings {
   std::vector<std::string> agents = {};     ///< names of the agents that the engine is configured with
   std::vector<std::string> workflows = {};  ///< ids of the workflows that the engine knows already
+  bool agents_known = false;                ///< `agents` are all there are: see MF0309
   /// Compiles the templates, with the host's own filters and functions. nullptr: an environment with the workflow
   /// filters, strict and data-first.
   const jinja::Environment* templates = nullptr;
@@ -26,7 +27,8 @@ struct Surroundings {
 
 /// Checks definitions that will be run together: each by itself, and how they call each other.
 ///
-/// Unknown agents are reported only where some agents are declared, in the definition or around it. A variable that
+/// Unknown agents are errors only where some agents are declared, in the definition or around it: a program may have handlers
+/// of their names. A variable that
 /// nothing declares is an error where variables_schema allows no others, a warning where it has properties, and
 /// else only worth a warning when it looks like a slip of a declared name.
 Diagnostics validate(std::span<const Definition> definitions, const KindCatalog& kinds, const Surroundings& around = {});

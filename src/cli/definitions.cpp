@@ -94,7 +94,7 @@ LoadedDefinitions load_definitions(const std::string& file, const std::vector<st
     for (const std::string& each : *files)
       if (file.empty() || !same_file(each, file)) loader.read(each);
   }
-  std::ranges::move(builder::validate(loaded.definitions, kinds, {.workflows = elsewhere}), std::back_inserter(loaded.diagnostics));
+  std::ranges::move(builder::validate(loaded.definitions, kinds, {.workflows = elsewhere, .agents_known = true}), std::back_inserter(loaded.diagnostics));
   builder::sort_diagnostics(loaded.diagnostics);
   // Whoever runs them may do so in another folder.
   for (Definition& definition : loaded.definitions)

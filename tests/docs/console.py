@@ -14,6 +14,7 @@ import re
 import shlex
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -79,6 +80,7 @@ class Session:
     def check(self, command, expected):
         status = STATUS.search(command)
         wanted = int(status.group(1)) if status else 0
+        pause = threading.Event()
         deadline = time.monotonic() + (SECONDS / 4 if self.background else 0)
         while True:
             done = run(STATUS.sub("", command), self.folder)
@@ -87,7 +89,7 @@ class Session:
                 return
             if time.monotonic() >= deadline:
                 break
-            time.sleep(0.1)
+            pause.wait(0.1)
         self.test.assertEqual(done.returncode, wanted, done.stdout + done.stderr)
         self.test.assertEqual(settled(printed), settled(expected), done.stderr)
 

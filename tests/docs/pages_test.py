@@ -18,6 +18,7 @@ DOCS = ROOT / "docs"
 ELSEWHERE = {"steps.md", "testing.md", "pattern_library.md", "diagnostics.md"}
 # What a part of a definition lacks to be a whole one.
 NAMED = "id: part\n"
+AGENTS = "agents: { bank: { human: {} } }\n"
 STEPS = "steps: [ { id: nap, type: wait, duration: 1s } ]\n"
 # What templates of docs/jinja.md see.
 DATA = """{"results": {"search": {"text": "{\\"hits\\": [{\\"score\\": 0.9, \\"url\\": \\"a\\"}, {\\"score\\": 0.1, \\"url\\": \\"b\\"}]}"}},
@@ -50,7 +51,7 @@ class Pages(unittest.TestCase):
 
     def sound(self, text):
         if not re.search(r"^id:", text, re.MULTILINE):
-            text = NAMED + text
+            text = NAMED + ("" if "agents:" in text else AGENTS) + text
         if not re.search(r"^steps:", text, re.MULTILINE):
             text += STEPS
         with tempfile.TemporaryDirectory() as folder:
