@@ -124,8 +124,12 @@ class Nodes:
             self.look(which)
             self.running[which].process.send_signal(signal.SIGTERM)
         for node in self.running:
-            if node.process.wait(timeout=60) != 0:
-                self.problems.append(f"node {node.name} did not hand over: exit {node.process.returncode}: {node.said()[-2000:]}")
+            try:
+                status = f"exit {node.process.wait(timeout=60)}"
+            except subprocess.TimeoutExpired:
+                status = "it runs on"
+            if status != "exit 0":
+                self.problems.append(f"node {node.name} did not hand over: {status}: {node.said()[-2000:]}")
 
     def abandon(self):
         for node in self.running:
