@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Every page of docs/: the sessions print what the page says, definitions are sound, and no block is left untried.
 
-A block of another page than these is tried by that page's own test, or is named below with the reason why it is not.
+Not tried are the settings of a tiered store, which name machines, and the questions to PostgreSQL.
 """
 
+import json
 import re
 import sqlite3
 import tempfile
@@ -14,12 +15,21 @@ from console import BLOCK, check_page, run
 from examples import ROOT
 
 DOCS = ROOT / "docs"
-# Tried elsewhere: steps_test.py runs every block of its page; the broken halves of diagnostics.md are in tests/builder/broken.
+# Tried by a test of its own, here or beside.
 ELSEWHERE = {"steps.md", "testing.md", "pattern_library.md", "diagnostics.md"}
 # What a part of a definition lacks to be a whole one.
 NAMED = "id: part\n"
 AGENTS = "agents: { bank: { human: {} } }\n"
 STEPS = "steps: [ { id: nap, type: wait, duration: 1s } ]\n"
+# A step around one field.
+STEP = """id: part
+variables: { order: 1, total: 4, price: 2, count: 2 }
+agents: { a: { human: {} } }
+steps:
+  - { id: one, type: %s,
+      %s
+    }
+"""
 # What templates of docs/jinja.md see.
 DATA = """{"results": {"search": {"text": "{\\"hits\\": [{\\"score\\": 0.9, \\"url\\": \\"a\\"}, {\\"score\\": 0.1, \\"url\\": \\"b\\"}]}"}},
  "defaults": {"gift": false, "copies": 1}, "order": {"options": {"gift": true}, "created_at": "2030-01-01T00:00:00Z"},
@@ -41,7 +51,7 @@ class Pages(unittest.TestCase):
                 self.assertGreater(check_page(self, (DOCS / name).read_text(encoding="utf-8")), 10)
 
     def test_definitions_are_sound(self):
-        for page in pages():
+        for page in [*pages(), ROOT / "README.md"]:
             if page.name in ELSEWHERE or "console" in languages(page):
                 continue
             for language, _, text in BLOCK.findall(page.read_text(encoding="utf-8")):
@@ -58,6 +68,26 @@ class Pages(unittest.TestCase):
             (Path(folder) / "part.yaml").write_text(text, encoding="utf-8")
             done = run("mapflow validate part.yaml", folder)
             self.assertEqual((done.returncode, done.stderr), (0, ""), text)
+
+    def test_what_diagnostics_calls_wrong_is_and_what_it_calls_right_is_not(self):
+        tried = 0
+        for section in re.split(r"^### ", (DOCS / "diagnostics.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            code = section[:6]
+            for _, _, text in BLOCK.findall(section):
+                if text.startswith("agents:"):
+                    self.sound(text)
+                    continue
+                for number, line in enumerate(text.splitlines()):
+                    tried += 1
+                    with self.subTest(code=code, line=line):
+                        kind = "message, destination: a" if line.startswith("data:") else "wait"
+                        self.assertEqual(code in self.codes(STEP % (kind, line)), number == 0)
+        self.assertGreater(tried, 5)
+
+    def codes(self, text):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "part.yaml").write_text(text, encoding="utf-8")
+            return {found["code"] for found in json.loads(run("mapflow validate part.yaml --json", folder).stdout)["diagnostics"]}
 
     def test_templates_render(self):
         shown = [text for language, _, text in BLOCK.findall((DOCS / "jinja.md").read_text(encoding="utf-8")) if language == "jinja"]
