@@ -38,12 +38,14 @@ class AuditedStore final : public Store {
   Result<Lease> renew(const Lease& lease, Duration ttl, Timestamp now) override { return inner_->renew(lease, ttl, now); }
   Status release(const Lease& lease) override { return inner_->release(lease); }
   Result<std::vector<Lease>> leases() override { return inner_->leases(); }
+  Result<std::size_t> erase(const std::vector<InstanceRow>& rows) override { return inner_->erase(rows); }
   Result<std::vector<LogEntry>> read_log(Partition partition, LogPosition from, std::size_t most) override { return inner_->read_log(partition, from, most); }
   Result<InstanceRow> instance(std::string_view id) override { return inner_->instance(id); }
   Result<std::vector<InstanceRow>> unfinished(Partition partition, std::string_view after, std::size_t limit) override { return inner_->unfinished(partition, after, limit); }
   Result<InstancePage> list(const ListQuery& query) override { return inner_->list(query); }
   Result<std::vector<HistoryChunk>> history(std::string_view instance) override { return inner_->history(instance); }
   Result<DefinitionRow> definition(std::string_view hash) override { return inner_->definition(hash); }
+  Result<std::vector<DefinitionRow>> definitions(std::string_view after, std::size_t limit) override { return inner_->definitions(after, limit); }
   Result<InboxPosition> post(Partition partition, std::string command) override { return inner_->post(partition, std::move(command)); }
   Result<std::vector<InboxEntry>> inbox(Partition partition, InboxPosition after, std::size_t limit) override { return inner_->inbox(partition, after, limit); }
 

@@ -51,8 +51,8 @@ Steps refine(const std::string& id, Steps make, Steps judge, std::string_view go
 
 /// All of `parts` at once, each a branch with a name; what they say, objects, is merged. One that fails is left out.
 Steps fan_out(const std::string& id, std::vector<Steps> parts);
-/// `extract`; then `clean` for each of `rows` (an expression on what was extracted), which sees `row`, so many at once; then `load`,
-/// which sees the cleaned rows as `results.<id>`.
+/// Extracts; then cleans each of `rows` (an expression on what was extracted), so many at once, the steps see it as `row`; then loads
+/// the cleaned rows, the result of step `id`.
 Steps etl(const std::string& id, Steps extract, std::string_view rows, Steps clean, Steps load, std::uint32_t max_concurrent = 1);
 /// A search for the best model, and what becomes of it.
 struct Search {
