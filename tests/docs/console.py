@@ -81,7 +81,7 @@ class Session:
         status = STATUS.search(command)
         wanted = int(status.group(1)) if status else 0
         pause = threading.Event()
-        deadline = time.monotonic() + (SECONDS / 4 if self.background else 0)
+        deadline = time.monotonic() + (SECONDS / 2 if self.background else 0)
         while True:
             done = run(STATUS.sub("", command), self.folder)
             printed = done.stdout + (done.stderr if wanted else "")
