@@ -5,6 +5,7 @@
 
 #include "agents/factory.h"
 #include "engine/clock.h"
+#include "persistence/open.h"
 #include "steps/registry.h"
 
 namespace mapflow::cli {
@@ -36,13 +37,14 @@ EngineOptions engine_for_serving(std::string node, std::shared_ptr<persistence::
 
 Result<std::unique_ptr<persistence::Store>> open_existing(const std::string& url) {
   constexpr std::string_view sqlite = "sqlite:";
-  if (url == "memory:") {
+  const std::string_view kept = persistence::unencrypted(url);
+  if (kept == "memory:") {
     return fail(code::invalid_input, "a memory store holds nothing once its program has ended",
                 "name another store: --store sqlite:PATH");
   }
-  if (url.starts_with(sqlite)) {
+  if (kept.starts_with(sqlite)) {
     std::error_code ignored;
-    const std::string path = url.substr(sqlite.size());
+    const std::string path(kept.substr(sqlite.size()));
     if (!path.empty() && !std::filesystem::exists(path, ignored))
       return fail(code::unavailable, "there is no store '" + url + "'", "`mapflow run` makes one; or name another: --store URL");
   }

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
+#include "persistence/encrypted.h"
 #include "persistence/memory.h"
 #include "persistence/open.h"
 #include "persistence/postgres.h"
@@ -14,6 +16,8 @@
 
 namespace mapflow::persistence {
 namespace {
+
+constexpr std::string_view kEncrypted = "encrypted:";
 
 /// Each opens what follows "scheme:".
 Result<std::unique_ptr<Store>> open_memory_url(std::string_view rest) {
@@ -48,6 +52,26 @@ Result<std::unique_ptr<Store>> open_redis_url(std::string_view scheme, std::stri
   return open_redis(options);
 }
 
+/// KEYS and the URL of the store behind them.
+Result<std::pair<std::string_view, std::string_view>> split_encrypted(std::string_view rest) {
+  const std::size_t colon = rest.find(':');
+  if (colon == rest.npos || colon == 0 || colon + 1 == rest.size())
+    return fail(code::invalid_input, "store 'encrypted:' needs a file with keys, and the store behind it",
+                "write for example 'encrypted:store.keys:sqlite:mapflow.db', or 'encrypted:env=NAME:…' for keys in the environment");
+  const std::string_view url = rest.substr(colon + 1);
+  if (url.starts_with(kEncrypted)) return fail(code::invalid_input, "a store is encrypted once", "name all keys in one file");
+  return std::pair(rest.substr(0, colon), url);
+}
+
+/// `open`: how the store behind is opened.
+template <class Open>
+Result<std::unique_ptr<Store>> open_encrypted(std::string_view rest, Open open) {
+  MAPFLOW_ASSIGN(const auto parts, split_encrypted(rest));
+  MAPFLOW_ASSIGN(Keyring keys, Keyring::load(parts.first));
+  MAPFLOW_ASSIGN(std::unique_ptr<Store> store, open(parts.second));
+  return std::make_unique<EncryptedStore>(std::move(store), std::move(keys));
+}
+
 struct Scheme {
   std::string_view name;
   std::string_view form;  ///< for messages; empty: the same as another's
@@ -67,6 +91,8 @@ constexpr std::array kSchemes = {
     Scheme{"rediss+sentinel", "", [](std::string_view rest) { return open_redis_url("rediss+sentinel", rest); }},
     Scheme{"rediss+cluster", "", [](std::string_view rest) { return open_redis_url("rediss+cluster", rest); }},
     Scheme{"tiered", "tiered:FILE", open_tiered},
+    Scheme{"encrypted", "encrypted:KEYS:URL",
+           [](std::string_view rest) { return open_encrypted(rest, [](std::string_view url) { return open(url); }); }},
 };
 
 }  // namespace
@@ -107,7 +133,15 @@ Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shar
     options.shared_partitions = shared_partitions;
     return open_redis(options);
   }
+  if (url.starts_with(kEncrypted))
+    return open_encrypted(rest, [&](std::string_view behind) { return open_cut(behind, shared_partitions); });
   return open(url);
+}
+
+std::string_view unencrypted(std::string_view url) {
+  if (!url.starts_with(kEncrypted)) return url;
+  const auto parts = split_encrypted(url.substr(kEncrypted.size()));
+  return parts ? parts->second : url;
 }
 
 }  // namespace mapflow::persistence

@@ -17,4 +17,7 @@ std::string known_urls();
 /// number, and so does a composite one.
 Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shared_partitions);
 
+/// Of an encrypted store, the URL of the one behind it; any other URL as it is.
+std::string_view unencrypted(std::string_view url);
+
 }  // namespace mapflow::persistence
