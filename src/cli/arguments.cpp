@@ -216,6 +216,7 @@ void add_serve(CLI::App& app, Target& to) {
   option(serve, "--node", to.serve.node, "NAME", "the name of this node; each on one store has its own");
   repeated(serve, "--workflows", to.serve.workflows, "FILE|DIR", "definitions to know, for sub-workflows called by name");
   option(serve, "--secrets", to.serve.secrets_file, "FILE", "secrets, NAME=VALUE a line; also MAPFLOW_SECRET_<NAME>");
+  option(serve, "--retention", to.serve.retention, "DURATION", "drop instances for good that were over for so long, as 90d (never)");
   store_option(serve, to.serve.store);
   serve.footer(
       "\nIt ends on Ctrl-C or SIGTERM after handing over what it runs; a second one ends it at once.\n"
@@ -374,6 +375,10 @@ void add_store(CLI::App& app, Target& to) {
   };
   tool("stats", What::stats, "count what is in a store, and say how its tiers are doing");
   tool("migrate", What::migrate, "bring the tables of a store up to this version; it is opened, and nothing else");
+  CLI::App& gc = tool("gc", What::gc, "drop instances for good that were over for long enough, and what of the logs nobody needs");
+  option(gc, "--older-than", to.tool.older_than, "DURATION", "how long they have not changed, as 90d")->required();
+  CLI::App& archive = tool("archive", What::archive, "move instances into the archive, now, that were over for long enough");
+  option(archive, "--older-than", to.tool.older_than, "DURATION", "how long they have not changed (the store's retention)");
   CLI::App& out = tool("export", What::export_all, "write all of a store that no node runs to a file, for another kind of store");
   out.add_option("FILE", to.tool.file, "a file that does not exist yet")->required();
   CLI::App& in = tool("import", What::import_all, "fill an empty store with what another one's export wrote");

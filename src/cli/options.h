@@ -97,6 +97,7 @@ struct ServeOptions {
   std::string node;                     ///< empty: made of the host's name and the process
   std::vector<std::string> workflows;   ///< definition files and folders
   std::string secrets_file;
+  std::string retention;                ///< how long instances that are over are kept; empty: for good
   std::string store = kDefaultStore;
 };
 
@@ -187,9 +188,10 @@ struct StoreVerifyOptions {
 };
 
 struct StoreToolOptions {
-  enum class What : std::uint8_t { stats, migrate, export_all, import_all };
+  enum class What : std::uint8_t { stats, migrate, gc, archive, export_all, import_all };
   What what = What::stats;
   std::string file;                  ///< of an export or import
+  std::string older_than;            ///< of gc and archive: a duration
   std::string store = kDefaultStore;
   bool json = false;
 };

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "cli/verbs.h"
 #include "cli/wire.h"
 #include "engine/engine.h"
+#include "engine/garbage.h"
 #include "mapflow/version.h"
 #include "server/http_server.h"
 #include "server/metrics.h"
@@ -74,6 +76,10 @@ class ServeSession {
     MAPFLOW_ASSIGN(const server::ListenAddress address, server::parse_listen_address(options_.listen, options_.allow_remote));
     if (options_.store == "memory:")
       return fail(code::invalid_input, "nobody else can reach a memory store", "name another store: --store sqlite:PATH");
+    std::optional<Duration> retention;
+    if (!options_.retention.empty()) {
+      MAPFLOW_ASSIGN(retention, parse_duration(options_.retention));
+    }
     MAPFLOW_ASSIGN(Secrets secrets, load_secrets(options_.secrets_file));
     MAPFLOW_ASSIGN(std::shared_ptr<persistence::Store> store, persistence::open(options_.store));
     for (const persistence::TierReport& tier : store->tiers())
@@ -83,18 +89,22 @@ class ServeSession {
     MAPFLOW_ASSIGN(const bool alone, wait_for_namesake(*store, node_, interrupts));
     if (!alone) return ExitCode::success;
 
-    Engine engine(engine_for_serving(node_, store, std::move(secrets), [this](std::string_view who, std::string_view line) { log(who, line); }));
+    const engine::LogLine tell = [this](std::string_view who, std::string_view line) { log(who, line); };
+    Engine engine(engine_for_serving(node_, store, std::move(secrets), tell));
     MAPFLOW_TRY(engine.status());
     MAPFLOW_ASSIGN(const bool sound, add_definitions(engine));
     if (!sound) return ExitCode::usage;
     MAPFLOW_ASSIGN(const auto http, server::HttpServer::start(address, [this](const server::HttpRequest& request) { return answer(request); }));
     engine.on_event([metrics = metrics_](const std::string& instance, const kernel::Event& event) { metrics->take(instance, event); });
     MAPFLOW_TRY(engine.serve());
+    std::optional<engine::Retention> dropping;
+    if (retention) dropping.emplace(store, node_, *retention, tell);
     ready_ = true;
     say(fmt::format("node {} serves {} and answers on http://{}/", node_, store->name(), http->address().to_string()));
     while (!interrupts.wait(std::chrono::hours(1))) {
     }
     ready_ = false;
+    dropping.reset();
     say("handing over");
     return ExitCode::success;  // the engine's end is the handing over
   }

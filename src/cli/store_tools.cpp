@@ -8,6 +8,7 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "cli/wire.h"
+#include "engine/garbage.h"
 #include "persistence/open.h"
 #include "persistence/transfer.h"
 
@@ -89,16 +90,14 @@ Result<Value> show_stats(persistence::Store& store, Stream& people) {
   MAPFLOW_ASSIGN(const Stats stats, gather(store));
   people.line(fmt::format("{}: {}, {} of them unfinished", store.name(), counted(stats.instances, "instance"), stats.unfinished));
   for (const auto& [state, count] : stats.states) people.line(fmt::format("  {:<14}{}", printable(state), count));
-  people.line(fmt::format("log: {}, {} bytes; commands waiting: {}",
-                          stats.log_entries == 1 ? "1 entry" : fmt::format("{} entries", stats.log_entries), stats.log_bytes,
-                          stats.commands));
+  people.line(fmt::format("log: {}, {} bytes; commands waiting: {}", counted(stats.log_entries, "entry"), stats.log_bytes, stats.commands));
   std::map<std::string, std::uint64_t> nodes;
   for (const persistence::Lease& lease : stats.leases)
     if (lease.expires > now()) ++nodes[lease.node];
   for (const auto& [node, partitions] : nodes) people.line(fmt::format("node {}: {}", printable(node), counted(partitions, "partition")));
   for (const persistence::TierReport& tier : stats.tiers)
     people.line(fmt::format("{}: {}{}{}", tier.role, tier.name,
-                            tier.behind > 0 ? fmt::format(", {} behind", tier.behind == 1 ? "1 log entry" : fmt::format("{} log entries", tier.behind)) : "",
+                            tier.behind > 0 ? fmt::format(", {} behind", counted(tier.behind, "log entry")) : "",
                             tier.trouble.empty() ? "" : ", in trouble: " + printable(tier.trouble)));
   return document(stats, store);
 }
@@ -110,8 +109,7 @@ Value document(const persistence::TransferReport& report, persistence::Store& st
 
 std::string told(const persistence::TransferReport& report) {
   return fmt::format("{}, {}, {}, {}", counted(report.instances, "instance"), counted(report.definitions, "definition"),
-                     report.log_entries == 1 ? "1 log entry" : fmt::format("{} log entries", report.log_entries),
-                     counted(report.commands, "command"));
+                     counted(report.log_entries, "log entry"), counted(report.commands, "command"));
 }
 
 /// Written beside its name first, so that there is a whole file under that name or none.
@@ -136,7 +134,7 @@ Result<Value> export_all(persistence::Store& store, const std::string& file, Str
 
 /// Into the store that the URL names; one that is made here is cut as the exported one was.
 Result<Value> import_all(const std::string& url, const std::string& file, Stream& people) {
-  if (url == "memory:")
+  if (persistence::unencrypted(url) == "memory:")
     return fail(code::invalid_input, "a memory store holds nothing once its program has ended", "name another store: --store sqlite:PATH");
   std::ifstream in(file, std::ios::binary);
   if (!in) return fail(code::invalid_input, "'" + file + "' cannot be read", "check its path and permissions");
@@ -147,13 +145,35 @@ Result<Value> import_all(const std::string& url, const std::string& file, Stream
   return document(report, *store, file);
 }
 
+Result<Value> drop_old(std::shared_ptr<persistence::Store> store, Duration older_than, Stream& people) {
+  engine::GarbageCollector garbage(store, std::make_shared<engine::SystemClock>(), {});
+  MAPFLOW_ASSIGN(const engine::GarbageReport report, garbage.collect_all(saturating_add(now(), -older_than)));
+  people.line(fmt::format("{}: dropped {} and {}{}", store->name(), counted(report.instances, "instance"),
+                          counted(report.log_entries, "log entry"),
+                          report.kept > 0 ? fmt::format("; {} may still be needed", counted(report.kept, "instance")) : ""));
+  return object({{"store", store->name()}, {"instances", report.instances}, {"log_entries", report.log_entries}, {"kept", report.kept}});
+}
+
+Result<Value> archive_old(const std::string& url, std::optional<Duration> older_than, Stream& people) {
+  MAPFLOW_ASSIGN(const std::size_t moved, persistence::archive_now(url, older_than));
+  people.line(fmt::format("moved {} into the archive", counted(moved, "instance")));
+  return object({{"instances", moved}});
+}
+
 Result<Value> carry_out(const StoreToolOptions& options, Stream& people) {
   using What = StoreToolOptions::What;
+  std::optional<Duration> older_than;
+  if (!options.older_than.empty()) {
+    MAPFLOW_ASSIGN(older_than, parse_duration(options.older_than));
+  }
   if (options.what == What::import_all) return import_all(options.store, options.file, people);
-  MAPFLOW_ASSIGN(const auto store, open_existing(options.store));
+  if (options.what == What::archive) return archive_old(options.store, older_than, people);
+  MAPFLOW_ASSIGN(auto store, open_existing(options.store));
   switch (options.what) {
     case What::stats: return show_stats(*store, people);
+    case What::gc: return drop_old(std::move(store), *older_than, people);
     case What::export_all: return export_all(*store, options.file, people);
+    case What::archive:
     case What::import_all:
     case What::migrate: break;  // opening it was all
   }

@@ -35,7 +35,7 @@ ExitCode execute(const StoreVerifyOptions& options, Console& console) {
     console.err.line(printable(problem.where) + ": " + console.err.paint(Color::red, printable(problem.error.to_string())));
   console.people(options.json).line(fmt::format("{}: {}, {}, {}: {}", (*store)->name(), counted(report->instances, "instance"),
                                                 counted(report->records, "record"),
-                                                report->log_entries == 1 ? "1 log entry" : fmt::format("{} log entries", report->log_entries),
+                                                counted(report->log_entries, "log entry"),
                                                 report->problems.empty() ? "all sound" : counted(report->problems.size(), "problem")));
   return report->problems.empty() ? ExitCode::success : ExitCode::failed;
 }

@@ -11,7 +11,6 @@
 namespace mapflow::persistence {
 namespace {
 
-constexpr std::size_t kPage = 500;
 /// Of rows that may be taken back to life; who reads so many in between loses only that the archived copy goes at once.
 constexpr std::size_t kRemembered = 1000;
 
@@ -36,10 +35,12 @@ bool newer(const InstanceRow& left, const InstanceRow& right) {
 
 ArchivedStore::ArchivedStore(std::shared_ptr<Store> primary, std::shared_ptr<Store> archive, ArchiveOptions options)
     : ForwardingStore(std::move(primary)), archive_(std::move(archive)), options_(std::move(options)),
-      background_(options_.pause > Duration::zero()
-                      ? Background::Errand([this] { (void)sweep(saturating_add(options_.now(), -options_.retention)); })
-                      : Background::Errand(),
-                  options_.pause) {}
+      finder_(inner()), background_(options_.pause > Duration::zero() ? Background::Errand([this] {
+        (void)finder_.look(saturating_add(options_.now(), -options_.retention), kBackgroundLook, [this](const std::vector<InstanceRow>& rows) -> Status {
+          MAPFLOW_TRY(move_all(rows));
+          return {};
+        });
+      }) : Background::Errand(), options_.pause) {}
 
 template <class T>
 Result<T> ArchivedStore::noted(Result<T> outcome) {
@@ -60,16 +61,21 @@ std::vector<TierReport> ArchivedStore::tiers() {
 
 Result<std::size_t> ArchivedStore::sweep(Timestamp before) {
   std::size_t moved = 0;
-  for (ListQuery query{.limit = kPage};;) {
-    MAPFLOW_ASSIGN(const InstancePage page, inner().list(query));
-    for (const InstanceRow& row : page.rows) {
-      if (!row.finished || row.updated > before) continue;
-      MAPFLOW_ASSIGN(const bool gone, noted(move(row)));
-      if (gone) ++moved;
-    }
-    if (page.next_cursor.empty()) return moved;
-    query.cursor = page.next_cursor;
+  MAPFLOW_TRY(OverdueFinder(inner()).look_at_all(before, [&](const std::vector<InstanceRow>& rows) -> Status {
+    MAPFLOW_ASSIGN(const std::size_t some, move_all(rows));
+    moved += some;
+    return {};
+  }));
+  return moved;
+}
+
+Result<std::size_t> ArchivedStore::move_all(const std::vector<InstanceRow>& rows) {
+  std::size_t moved = 0;
+  for (const InstanceRow& row : rows) {
+    MAPFLOW_ASSIGN(const bool gone, noted(move(row)));
+    if (gone) ++moved;
   }
+  return moved;
 }
 
 /// False when it has changed meanwhile.

@@ -14,6 +14,7 @@
 
 #include "persistence/background.h"
 #include "persistence/forwarding.h"
+#include "persistence/overdue.h"
 #include "persistence/tier.h"
 
 namespace mapflow::persistence {
@@ -29,8 +30,8 @@ class ArchivedStore final : public ForwardingStore {
   ArchivedStore(std::shared_ptr<Store> primary, std::shared_ptr<Store> archive, ArchiveOptions options);
   ~ArchivedStore() override { in_flight_.wait(); }
 
-  /// Moves every instance that finished before `before`, and gives how many. Errors: those of both stores; what was
-  /// moved until then stays moved.
+  /// Moves every instance that is over and has not changed since `before`, and gives how many. Errors: those of both stores;
+  /// what was moved until then stays moved.
   Result<std::size_t> sweep(Timestamp before);
   /// Returns when what was given back to the primary so far is gone from the archive.
   void settle() { background_.wait(); }
@@ -44,6 +45,7 @@ class ArchivedStore final : public ForwardingStore {
   Result<DefinitionRow> definition(std::string_view hash) override;
 
  private:
+  Result<std::size_t> move_all(const std::vector<InstanceRow>& rows);
   Result<bool> move(const InstanceRow& listed);
   Result<std::vector<HistoryChunk>> archived_history(std::string_view instance);
   std::vector<InstanceRow> take_back(Commit& commit);
@@ -56,6 +58,7 @@ class ArchivedStore final : public ForwardingStore {
   std::mutex mutex_;
   std::deque<InstanceRow> read_;  ///< rows given out of the archive lately: one of them may be taken back to life
   InFlight in_flight_;
+  OverdueFinder finder_;   ///< the background thread's
   Background background_;  ///< last, so that it ends first
 };
 

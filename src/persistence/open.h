@@ -1,8 +1,9 @@
-// What people can open, and opening a store that must be cut as another one is.
+// What is done with stores by their URLs, beside opening them.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,5 +20,10 @@ Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shar
 
 /// Of an encrypted store, the URL of the one behind it; any other URL as it is.
 std::string_view unencrypted(std::string_view url);
+
+/// Moves the instances into the archive of the composite store that the URL names, now, that are over and have not changed for so
+/// long (nullopt: for the retention that its file says), and gives how many. Errors: those of open(); invalid_state when
+/// it has no archive.
+Result<std::size_t> archive_now(std::string_view url, std::optional<Duration> older_than);
 
 }  // namespace mapflow::persistence

@@ -54,7 +54,7 @@ Status set(TierConfig& config, std::string_view name, std::string_view value) {
     if (name != tier) continue;
     if (!url->empty()) return fail(code::invalid_input, fmt::format("'{}' is given twice", name));
     if (value.empty()) return fail(code::invalid_input, fmt::format("'{}' needs the URL of a store", name));
-    if (value.starts_with("tiered:")) return fail(code::invalid_input, fmt::format("'{}' cannot be made of tiers itself", name));
+    if (unencrypted(value).starts_with("tiered:")) return fail(code::invalid_input, fmt::format("'{}' cannot be made of tiers itself", name));
     *url = value;
     return {};
   }
@@ -77,7 +77,8 @@ Status check_different(const TierConfig& config) {
                             std::pair("backup", &config.backup), std::pair("archive", &config.archive)};
   for (std::size_t one = 0; one < tiers.size(); ++one)
     for (std::size_t other = one + 1; other < tiers.size(); ++other)
-      if (!tiers[one].second->empty() && *tiers[one].second == *tiers[other].second && *tiers[one].second != "memory:")
+      if (!tiers[one].second->empty() && unencrypted(*tiers[one].second) == unencrypted(*tiers[other].second) &&
+          unencrypted(*tiers[one].second) != "memory:")
         return fail(code::invalid_input, fmt::format("'{}' and '{}' are the same store", tiers[one].first, tiers[other].first));
   return {};
 }
@@ -133,7 +134,10 @@ Result<TierConfig> parse_tier_config(std::string_view text, const std::string& f
   return config;
 }
 
-Result<std::unique_ptr<Store>> open_tiers(const TierConfig& config) {
+namespace {
+
+/// The primary with its backup and its cache.
+Result<std::shared_ptr<Store>> open_without_archive(const TierConfig& config) {
   MAPFLOW_ASSIGN(std::shared_ptr<Store> store, open_tier("primary", config.primary));
   if (!config.backup.empty()) {
     MAPFLOW_ASSIGN(std::shared_ptr<Store> backup, open_backup(config.backup, store->shared_partitions()));
@@ -143,27 +147,63 @@ Result<std::unique_ptr<Store>> open_tiers(const TierConfig& config) {
     MAPFLOW_ASSIGN(std::shared_ptr<Store> cache, open_cache(config.cache));
     store = std::make_shared<CachedStore>(std::move(store), std::move(cache), CacheOptions{config.cache_entries});
   }
-  if (!config.archive.empty()) {
-    MAPFLOW_ASSIGN(std::shared_ptr<Store> archive, open_tier("archive", config.archive));
-    const Duration pause = std::clamp<Duration>(config.retention / 10, std::chrono::seconds(1), std::chrono::minutes(1));
-    const auto now = [] { return from_micros(std::chrono::duration_cast<std::chrono::microseconds>(
-                                                 std::chrono::system_clock::now().time_since_epoch()).count()); };
-    store = std::make_shared<ArchivedStore>(std::move(store), std::move(archive), ArchiveOptions{config.retention, pause, now});
-  }
-  std::string name = store->name();
-  return std::make_unique<Named>(std::move(store), std::move(name));
+  return store;
 }
 
-Result<std::unique_ptr<Store>> open_tiered(std::string_view path) {
-  const std::string file(path);
-  if (path.empty()) return fail(code::invalid_input, "store 'tiered:' needs the path of its configuration", "write for example 'tiered:store.yaml'");
+Timestamp machine_time() {
+  const auto since = std::chrono::system_clock::now().time_since_epoch();
+  return from_micros(std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+}
+
+/// All of them. `pause`: between two looks for what is to be archived; zero: nobody looks.
+Result<std::shared_ptr<ArchivedStore>> open_with_archive(const TierConfig& config, Duration pause) {
+  MAPFLOW_ASSIGN(std::shared_ptr<Store> store, open_without_archive(config));
+  MAPFLOW_ASSIGN(std::shared_ptr<Store> archive, open_tier("archive", config.archive));
+  return std::make_shared<ArchivedStore>(std::move(store), std::move(archive), ArchiveOptions{config.retention, pause, machine_time});
+}
+
+Result<TierConfig> read_tier_config(const std::string& file) {
+  if (file.empty()) return fail(code::invalid_input, "store 'tiered:' needs the path of its configuration", "write for example 'tiered:store.yaml'");
   std::ifstream in(file, std::ios::binary);
   if (!in) return fail(code::unavailable, fmt::format("store 'tiered:{}': the file cannot be read", file), "check its path and permissions");
   std::string text(kMostBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(in.gcount()));
   if (text.size() > kMostBytes) return fail(code::invalid_input, fmt::format("{}: more than {} bytes", file, kMostBytes));
-  MAPFLOW_ASSIGN(const TierConfig config, parse_tier_config(text, file));
+  return parse_tier_config(text, file);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_tiers(const TierConfig& config) {
+  std::shared_ptr<Store> store;
+  if (config.archive.empty()) {
+    MAPFLOW_ASSIGN(store, open_without_archive(config));
+  } else {
+    MAPFLOW_ASSIGN(store, open_with_archive(config, pause_between_looks(config.retention)));
+  }
+  std::string name = store->name();
+  return std::make_unique<Named>(std::move(store), std::move(name));
+}
+
+/// What is archived is moved as it is stored, so nobody needs the keys of an encrypted one.
+Result<std::size_t> archive_now(std::string_view url, std::optional<Duration> older_than) {
+  constexpr std::string_view kTiered = "tiered:";
+  const std::string_view tiers = unencrypted(url);
+  TierConfig config;
+  if (tiers.starts_with(kTiered)) {
+    MAPFLOW_ASSIGN(config, read_tier_config(std::string(tiers.substr(kTiered.size()))));
+  }
+  if (config.archive.empty())
+    return fail(code::invalid_state, fmt::format("{} has no archive", without_password(url)),
+                "name one in the file of a composite store: --store tiered:FILE");
+  MAPFLOW_ASSIGN(const auto store, open_with_archive(config, Duration::zero()));
+  return store->sweep(saturating_add(machine_time(), -older_than.value_or(config.retention)));
+}
+
+Result<std::unique_ptr<Store>> open_tiered(std::string_view path) {
+  const std::string file(path);
+  MAPFLOW_ASSIGN(const TierConfig config, read_tier_config(file));
   MAPFLOW_ASSIGN(auto store, open_tiers(config));
   return std::make_unique<Named>(std::shared_ptr<Store>(std::move(store)), "tiered:" + file);
 }

@@ -52,6 +52,42 @@ class Tools(ProcessTest):
         self.assertEqual(shown["state"], "completed")
         self.expect(self.mapflow("store", "verify", "--store", "sqlite:b.db"), 0)
 
+    def test_what_is_over_for_long_enough_is_dropped_for_good(self):
+        self.run_one("sqlite:first.db")
+        kept = self.document(self.expect(self.mapflow("store", "gc", "--older-than", "1h", "--store", "sqlite:first.db", "--json"), 0))
+        self.assertEqual(kept["instances"], 0)
+        self.assertGreater(kept["log_entries"], 0)
+        self.expect(self.mapflow("show", "a", "--store", "sqlite:first.db"), 0)
+        self.assertIn("dropped 1 instance", self.expect(self.mapflow("store", "gc", "--older-than", "0s", "--store", "sqlite:first.db"), 0).stdout)
+        self.assertEqual(self.expect(self.mapflow("list", "--store", "sqlite:first.db"), 0).stdout, "")
+        self.assertIn("older-than", self.expect(self.mapflow("store", "gc", "--store", "sqlite:first.db"), 2).stderr)
+
+    def test_what_is_over_moves_into_the_archive_when_it_is_told_to(self):
+        self.write("tiers.yaml", "primary: sqlite:p.db\narchive: sqlite:a.db\nretention: 30d\n")
+        self.run_one("tiered:tiers.yaml")
+        self.assertIn("moved 0 instances", self.expect(self.mapflow("store", "archive", "--store", "tiered:tiers.yaml"), 0).stdout)
+        moved = self.document(self.expect(self.mapflow("store", "archive", "--older-than", "0s", "--store", "tiered:tiers.yaml", "--json"), 0))
+        self.assertEqual(moved["instances"], 1)
+        self.assertEqual(self.expect(self.mapflow("list", "--store", "sqlite:p.db"), 0).stdout, "")
+        self.expect(self.mapflow("show", "a", "--store", "tiered:tiers.yaml"), 0)
+        self.assertIn("has no archive", self.mapflow("store", "archive", "--store", "sqlite:p.db").stderr)
+
+    def test_an_encrypted_store_is_run_verified_and_exported_and_nothing_of_it_can_be_read(self):
+        self.write("keys", "k1 " + "1f" * 32 + "\n")
+        self.write("flow.yaml", workflow(message("one", value="Ada Lovelace") + message("two", value="Ada Lovelace")))
+        store = "encrypted:keys:sqlite:first.db"
+        self.expect(self.mapflow("run", "flow.yaml", "--id", "a", "--store", store), 0)
+        with open(self.path("first.db"), "rb") as file:
+            self.assertNotIn(b"Ada", file.read())
+        self.expect(self.mapflow("store", "verify", "--store", store), 0)
+        self.expect(self.mapflow("store", "export", "all", "--store", store), 0)
+        self.expect(self.mapflow("store", "import", "all", "--store", "encrypted:keys:sqlite:second.db"), 0)
+        self.write("keys", "k2 " + "2e" * 32 + "\n")
+        refused = self.mapflow("show", "a", "--store", "encrypted:keys:sqlite:second.db")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("no key 'k1'", refused.stderr)
+        self.assertNotIn("2e2e", refused.stderr)
+
     def test_a_bad_configuration_is_told_with_its_line(self):
         self.write("tiers.yaml", "primary: sqlite:p.db\nbakup: sqlite:b.db\n")
         self.assertIn("tiers.yaml:2: unknown key 'bakup'", self.expect(self.mapflow("list", "--store", "tiered:tiers.yaml"), 2).stderr)
