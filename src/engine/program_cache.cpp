@@ -48,8 +48,9 @@ bool collect_called(const kernel::Program& program, std::vector<std::string>& ca
   for (std::size_t i = 0; i < program.node_count(); ++i) {
     const kernel::StepNode& node = program.node(kernel::NodeIndex(static_cast<std::uint32_t>(i)));
     for (const FieldSpec& field : node.kind->schema().fields) {
+      if (field.meaning != FieldMeaning::workflow) continue;
       const Value* const value = node.step->fields.find(field.name);
-      if (field.meaning != FieldMeaning::workflow || !value || !value->is_text()) continue;
+      if (!value || !value->is_text()) continue;
       if (jinja::has_template(value->as_text())) all_named = false;
       else called.emplace_back(value->as_text());
     }

@@ -178,19 +178,23 @@ std::optional<Error> Tenure::decide(Instance& instance, const kernel::Input& inp
   const kernel::Spending used = instance.state->ledger.used;
   const kernel::Reserve reserved = instance.state->ledger.reserved;
   if (child) look_up_allowances(start ? start->parent_id : instance.state->parent_id);
+  room_.effects = std::move(batch_.effects);
   kernel::Commit commit = kernel::decide(*instance.program, *instance.state, input, now_, limits_, ticket, std::exchange(room_, {}));
   limits_.above = {};
+  batch_.effects = std::move(commit.effects);
+  const bool wishes = batch_.effects.size() > batch_.wishers.size();
+  batch_.wishers.resize(batch_.effects.size(), instance.ref);
   if (commit.refused && commit.records.empty()) return std::move(commit.refused);
   if (!commit.records.empty())
     take_records(instance, commit);
   else
     arm_untouched(instance, input);
-  if (!commit.records.empty() || !commit.effects.empty()) instance.last_batch = batch_number_;
-  for (kernel::Effect& effect : commit.effects) batch_.effects.emplace_back(instance.ref, std::move(effect));
+  if (!commit.records.empty() || wishes) instance.last_batch = batch_number_;
   for (kernel::Event& event : commit.events) batch_.events.push_back({instance.id, std::move(event)});
   if (commit.more) inputs_.push_back({instance.ref, kernel::Continue{}});
   if (child || !fund_waiters_.empty()) charge_parent(instance, used, reserved);
   std::optional<Error> refused = std::move(commit.refused);
+  commit.clear();
   room_ = std::move(commit);
   return refused;
 }
@@ -331,17 +335,19 @@ Status Tenure::committed(const Result<LogPosition>& position) {
 void Tenure::release(Batch batch) {
   released_through_ = batch.number;
   if (!leaving_)
-    for (Released& released : batch.effects) {
-      if (const auto* drop = std::get_if<kernel::DropCall>(&released.effect)) {
+    for (std::size_t each = 0; each < batch.effects.size(); ++each) {
+      kernel::Effect& effect = batch.effects[each];
+      const InstanceRef wisher = batch.wishers[each];
+      if (const auto* drop = std::get_if<kernel::DropCall>(&effect)) {
         parts_.dispatcher.drop(*drop);
-      } else if (auto* child = std::get_if<kernel::StartChild>(&released.effect)) {
-        child_errands_.push_back({now_, released.instance, std::move(*child)});
-      } else if (auto* told = std::get_if<kernel::TellChild>(&released.effect)) {
-        child_errands_.push_back({now_, released.instance, std::move(*told)});
+      } else if (auto* child = std::get_if<kernel::StartChild>(&effect)) {
+        child_errands_.push_back({now_, wisher, std::move(*child)});
+      } else if (auto* told = std::get_if<kernel::TellChild>(&effect)) {
+        child_errands_.push_back({now_, wisher, std::move(*told)});
       } else if (!parts_.options.calls) {
         continue;  // whoever runs the instance next makes the call
-      } else if (const Instance* const instance = parts_.instances.find(released.instance)) {
-        parts_.dispatcher.place(number_, *instance, std::get<kernel::PlaceCall>(std::move(released.effect)), inputs_);
+      } else if (const Instance* const instance = parts_.instances.find(wisher)) {
+        parts_.dispatcher.place(number_, *instance, std::get<kernel::PlaceCall>(std::move(effect)), inputs_);
       }
     }
   for (Answered& answered : batch.answers) answered.answer(std::move(answered.result));
@@ -365,6 +371,7 @@ void Tenure::flush() {
 void Tenure::Batch::append(Batch&& other) {
   number = other.number;
   std::ranges::move(other.effects, std::back_inserter(effects));
+  std::ranges::move(other.wishers, std::back_inserter(wishers));
   std::ranges::move(other.answers, std::back_inserter(answers));
   std::ranges::move(other.events, std::back_inserter(events));
   std::ranges::move(other.finished, std::back_inserter(finished));
@@ -373,6 +380,7 @@ void Tenure::Batch::append(Batch&& other) {
 void Tenure::Batch::clear() {
   log_bytes = 0;
   effects.clear();
+  wishers.clear();
   answers.clear();
   events.clear();
   finished.clear();

@@ -97,10 +97,6 @@ class Tenure {
   bool over() const { return leaving_ && flushed_ && in_flight_.empty(); }
 
  private:
-  struct Released {
-    InstanceRef instance;
-    kernel::Effect effect;
-  };
   struct Answered {
     Answer answer;
     Result<Value> result;
@@ -109,7 +105,8 @@ class Tenure {
   struct Batch {
     std::uint64_t number = 0;
     std::size_t log_bytes = 0;
-    std::vector<Released> effects;
+    std::vector<kernel::Effect> effects;
+    std::vector<InstanceRef> wishers;  ///< whose effect each is
     std::vector<Answered> answers;
     std::vector<InstanceEvent> events;
     std::vector<InstanceRef> finished;

@@ -21,9 +21,26 @@ Value Event::to_value() const {
 
 namespace {
 
+/// The names in the document of an outcome. One is made of every instance that ends, so they are made once and shared.
+struct OutcomeNames {
+  Text instance_id = "instance_id", workflow = "workflow", version = "version", state = "state", reason = "reason",
+       results = "results", variables = "variables", errors = "errors", metrics = "metrics";
+  Text duration_seconds = "duration_seconds", steps_completed = "steps_completed", steps_failed = "steps_failed",
+       steps_skipped = "steps_skipped", steps_cancelled = "steps_cancelled", retries = "retries", calls = "calls",
+       compensations = "compensations", use = "use", success_rate = "success_rate";
+  Text input_tokens = "input_tokens", output_tokens = "output_tokens", assumed_tokens = "assumed_tokens", cost_usd = "cost_usd",
+       steps = "steps";
+};
+const OutcomeNames& outcome_names() {
+  static const OutcomeNames kNames;
+  return kNames;
+}
+
 Value spending_document(const Spending& spent) {
-  return object({{"input_tokens", spent.input_tokens}, {"output_tokens", spent.output_tokens},
-                 {"assumed_tokens", spent.assumed_tokens}, {"cost_usd", dollars(spent.cost_nanos)}, {"steps", spent.steps}});
+  const OutcomeNames& names = outcome_names();
+  return object({{names.input_tokens, spent.input_tokens}, {names.output_tokens, spent.output_tokens},
+                 {names.assumed_tokens, spent.assumed_tokens}, {names.cost_usd, dollars(spent.cost_nanos)},
+                 {names.steps, spent.steps}});
 }
 
 Value limits_document(const Limits& limits) {
@@ -329,16 +346,17 @@ Value metrics(const State& state, Timestamp now) {
   const Counters& count = state.counters;
   const Timestamp end = is_terminal(state.state) ? state.changed : now;
   const std::uint64_t decided = count.completed + count.failed;
-  return object({{"duration_seconds", seconds(end - state.started)},
-                 {"steps_completed", count.completed},
-                 {"steps_failed", count.failed},
-                 {"steps_skipped", count.skipped},
-                 {"steps_cancelled", count.cancelled},
-                 {"retries", count.retries},
-                 {"calls", count.calls},
-                 {"compensations", count.compensations},
-                 {"use", spending_document(state.ledger.used)},
-                 {"success_rate", decided == 0 ? 1.0 : static_cast<double>(count.completed) / static_cast<double>(decided)}});
+  const OutcomeNames& names = outcome_names();
+  return object({{names.duration_seconds, seconds(end - state.started)},
+                 {names.steps_completed, count.completed},
+                 {names.steps_failed, count.failed},
+                 {names.steps_skipped, count.skipped},
+                 {names.steps_cancelled, count.cancelled},
+                 {names.retries, count.retries},
+                 {names.calls, count.calls},
+                 {names.compensations, count.compensations},
+                 {names.use, spending_document(state.ledger.used)},
+                 {names.success_rate, decided == 0 ? 1.0 : static_cast<double>(count.completed) / static_cast<double>(decided)}});
 }
 
 /// By step id: how often it came to an end, and how long that took.
@@ -444,15 +462,16 @@ Value details_document(const Program& program, const State& state) {
 }
 
 Value outcome_document(const State& state, Timestamp now) {
-  return object({{"instance_id", state.id},
-                 {"workflow", state.workflow},
-                 {"version", state.version},
-                 {"state", to_string(state.state)},
-                 {"reason", state.reason},
-                 {"results", state.results.is_null() ? Value(Object{}) : state.results},
-                 {"variables", state.variables.is_null() ? Value(Object{}) : state.variables},
-                 {"errors", error_documents(state)},
-                 {"metrics", metrics(state, now)}});
+  const OutcomeNames& names = outcome_names();
+  return object({{names.instance_id, state.id},
+                 {names.workflow, state.workflow},
+                 {names.version, state.version},
+                 {names.state, to_string(state.state)},
+                 {names.reason, state.reason},
+                 {names.results, state.results.is_null() ? Value(Object{}) : state.results},
+                 {names.variables, state.variables.is_null() ? Value(Object{}) : state.variables},
+                 {names.errors, error_documents(state)},
+                 {names.metrics, metrics(state, now)}});
 }
 
 Value instance_document(const Program& program, const State& state, Timestamp now) {

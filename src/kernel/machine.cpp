@@ -7,7 +7,6 @@ namespace mapflow::kernel {
 
 Commit decide(const Program& program, State& state, const Input& input, Timestamp now, const DecideLimits& limits,
               const Ticket* ticket, Commit room) {
-  room.clear();
   Machine machine(program, state, now, limits, std::move(room));
   return ticket ? machine.decide(input, *ticket) : machine.decide(input);
 }

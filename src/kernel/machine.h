@@ -40,7 +40,7 @@ struct DecideLimits {
 /// With a ticket, what becomes of the request is remembered under it, also that it was refused; what is remembered
 /// already is not carried out again. An instance that is over remembers only what is carried out.
 /// When the commit cannot be made durable the state must be thrown away and read from the store again.
-/// `room` is an earlier commit that nobody needs any more: its memory is used again.
+/// `room`: what the commit is built in. Its memory is used, and effects that are in it stay before the new ones.
 Commit decide(const Program& program, State& state, const Input& input, Timestamp now, const DecideLimits& limits = {},
               const Ticket* ticket = nullptr, Commit room = {});
 

@@ -1,6 +1,5 @@
 // What can be told from a state: who runs where, under which path, and when it wants to wake.
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
 #include "kernel/state.h"
@@ -78,13 +77,18 @@ std::string State::idempotency_key(std::string_view path, const Run& run) const 
 }
 
 void append_numbered(std::string& text, char mark, std::uint32_t number) {
-  char digits[11] = {mark};
-  text.append(digits, std::to_chars(digits + 1, std::end(digits), number).ptr);
+  char digits[11];
+  char* first = std::end(digits);
+  for (; number >= 10; number /= 10) *--first = static_cast<char>('0' + number % 10);
+  *--first = static_cast<char>('0' + number);
+  *--first = mark;
+  text.append(first, std::end(digits));
 }
 
 std::string State::path_in(const Program& program, FrameId frame_id, NodeIndex node) const {
   const Frame* around = frame(frame_id);
   ensure(around != nullptr, "a live run has a frame");
+  if (around->role == FrameRole::main) return program.node(node).step->id;
   std::string text = path_prefix(program, *this, *around);
   // The one step that undoes another goes by that one's name alone.
   if (around->role == FrameRole::compensation && program.block(around->block).steps.size() == 1) {

@@ -249,19 +249,26 @@ bool same_key(const Text& one, std::string_view other) {
   return text.empty() || (text.back() == other.back() && std::memcmp(text.data(), other.data(), text.size()) == 0);
 }
 
+std::size_t search(const std::vector<Object::Member>& members, std::string_view key) {
+  for (std::size_t i = 0; i < members.size(); ++i)
+    if (same_key(members[i].key, key)) return i;
+  return kAbsent;
+}
+
 }  // namespace
 
 Object::Object(std::initializer_list<Member> members) {
   members_.reserve(members.size());
-  for (const Member& member : members) set(member.key, member.value);
+  for (const Member& member : members) {
+    const std::size_t at = search(members_, member.key);
+    if (at == kAbsent) members_.push_back(member);
+    else members_[at].value = member.value;
+  }
+  reindex();
 }
 
 std::size_t Object::position(std::string_view key) const {
-  if (index_.empty()) {
-    for (std::size_t i = 0; i < members_.size(); ++i)
-      if (same_key(members_[i].key, key)) return i;
-    return kAbsent;
-  }
+  if (index_.empty()) return search(members_, key);
   const std::size_t mask = index_.size() - 1;
   for (std::size_t slot = std::hash<std::string_view>{}(key) & mask;; slot = (slot + 1) & mask) {
     if (index_[slot] == 0) return kAbsent;
