@@ -180,13 +180,15 @@ void Connection::wait(std::span<Connection* const> connections, int wake) {
   std::vector<pollfd> sources = {{wake, POLLIN, 0}};
   auto deadline = Clock::time_point::max();
   for (Connection* const connection : connections) {
+    const bool known = connection->lost_.has_value();  // receive() has told, or will when it is asked for this one
     connection->flush();
-    if (connection->lost_ && connection->under_way_ > 0) return;  // receive() tells
+    if (!known && connection->lost_ && connection->under_way_ > 0) return;
     const int descriptor = connection->lost_ ? -1 : connection->socket_->descriptor();
     const bool unsent = connection->sent_ < connection->out_.size();
     sources.push_back({descriptor, static_cast<short>(unsent ? POLLIN | POLLOUT : POLLIN), 0});
-    if (connection->under_way_ > 0) deadline = std::min(deadline, connection->progress_ + connection->options_.answer_timeout);
+    if (!connection->lost_ && connection->under_way_ > 0) deadline = std::min(deadline, connection->progress_ + connection->options_.answer_timeout);
   }
+  if (wake < 0 && deadline == Clock::time_point::max()) return;  // nothing will come
   int timeout = -1;
   if (deadline != Clock::time_point::max()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "persistence/helpers.h"
+#include "persistence/redis_connection.h"
 #include "persistence/server_checks.h"
 #include "persistence/store.h"
 #include "support/redis_server.h"
@@ -185,4 +186,26 @@ TEST_CASE("a Redis server that cannot be reached, or does not let us in, is unav
   const auto store = open_or_fail(shared_redis().url(fresh_prefix()));
   CHECK(store->name().find("mapflow@127.0.0.1") != std::string::npos);
   CHECK(store->name().find("s3cret") == std::string::npos);
+}
+
+TEST_CASE("an answer on one connection to Redis arrives also while another one is lost and has not been asked") {
+  using redis::Command;
+  using redis::Connection;
+  RedisServer dies, lives;
+  const auto connect = [](const RedisServer& server) {
+    return *Connection::open({"127.0.0.1", server.port()}, {.name = "r", .user = "mapflow", .password = RedisServer::kPassword, .scripts = false});
+  };
+  const auto lost = connect(dies), alive = connect(lives);
+  REQUIRE(lost->send(Command{"BLPOP", "nothing", "0"}));
+  dies.kill();
+  lost->wait(-1);  // it notices, and its caller does not look
+  REQUIRE(alive->send(Command{"PING"}));
+  Connection* const both[] = {lost.get(), alive.get()};
+  std::optional<Result<redis::Reply>> answer;
+  for (int round = 0; round < 100 && !answer; ++round) {
+    Connection::wait(both, -1);
+    answer = alive->receive();
+  }
+  REQUIRE(answer);
+  CHECK(answer->has_value());
 }
