@@ -19,6 +19,16 @@ Result<ProgramPtr> ProgramCache::add(Definition definition) {
   std::string hash = builder::content_hash(definition);
   ProgramPtr program = cached(hash);
   if (!program) {
+    // What was put together in code may say the same in other words. The store will give it back in its own.
+    auto stored = builder::read_definition(builder::to_document(definition, builder::PlacesIn::document), kinds_);
+    if (stored.definitions.empty() || has_errors(stored.diagnostics))
+      return fail(code::invalid_input, fmt::format("workflow '{}' is not sound{}", definition.id,
+                                                   stored.diagnostics.empty() ? "" : ": " + stored.diagnostics.front().message));
+    definition = std::move(stored.definitions.front());
+    hash = builder::content_hash(definition);
+    program = cached(hash);
+  }
+  if (!program) {
     MAPFLOW_ASSIGN(program, kernel::compile(std::move(definition), hash, kinds_, environment_));
   }
   const std::lock_guard lock(mutex_);
