@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "engine/recovery.h"
+#include "engine/stored_instance.h"
 #include "kernel/codec.h"
 #include "kernel/history.h"
 #include "persistence/faulty.h"
@@ -14,6 +15,7 @@
 #include "sim/client.h"
 #include "sim/node.h"
 #include "steps/registry.h"
+#include "testing/reenact.h"
 #include "value/json.h"
 
 namespace mapflow::sim {
@@ -74,6 +76,7 @@ class Cluster {
   // --- the end ---
   void judge_everything();
   void judge_store();
+  void replay_journals();
   ClusterOutcome outcome() const;
 
   bool has(Fault fault) const { return faults_.contains(fault); }
@@ -324,6 +327,33 @@ void Cluster::judge_everything() {
   }
   if (started != clients_.size()) watcher_->problem("there are instances that nobody started");
   judge_store();
+  replay_journals();
+}
+
+/// Told the same again, every instance does the same again.
+void Cluster::replay_journals() {
+  engine::ProgramCache programs(*kinds_, *memory_);
+  const auto find_child = [&](const std::string& id) -> std::optional<kernel::ChildEnded> {
+    auto ended = engine::read_child_end(*memory_, programs, id);
+    return ended ? std::optional(*std::move(ended)) : std::nullopt;
+  };
+  Budget unlimited;
+  unlimited.suspend_when_exceeded = generated_.scenario.definition.budget.suspend_when_exceeded;
+  const bool budgeted = generated_.scenario.definition.budget != unlimited;
+  for (const auto& [id, known] : watcher_->instances()) {
+    if (budgeted && !known.audit.state().parent_id.empty()) continue;  // it lived by its parent's budget too
+    const auto journal = engine::read_journal(*memory_, programs, id);
+    if (!journal && journal.error().is(code::not_found)) continue;  // its beginning is no longer kept
+    if (!journal) {
+      watcher_->problem(id + ": its journal does not read back: " + journal.error().to_string());
+      continue;
+    }
+    const auto text = [](const std::optional<kernel::Event>& event) { return event ? to_json(event->to_value()) : std::string("nothing"); };
+    const auto replayed = testing::reenact(*journal->program, *journal->program, journal->records, find_child);
+    if (const auto& found = replayed.difference)
+      watcher_->problem(fmt::format("{}: replayed, told {}, record {} is {} and not {}", id, found->told, found->seq, text(found->now),
+                                    text(found->recorded)));
+  }
 }
 
 /// Nothing may be left behind but the rows, the history, and a log that nobody needs.

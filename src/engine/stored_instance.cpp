@@ -10,6 +10,7 @@
 #include "engine/replay.h"
 #include "engine/snapshot.h"
 #include "kernel/codec.h"
+#include "kernel/machine.h"
 
 namespace mapflow::engine {
 
@@ -100,19 +101,58 @@ Status describe_history(persistence::Store& store, const kernel::Program& progra
   return {};
 }
 
+Result<ProgramPtr> program_of(const Stored& stored, ProgramCache& programs) {
+  if (stored.row) return programs.find(stored.row->definition);
+  MAPFLOW_ASSIGN(const std::string hash, definition_of(stored.records));
+  return programs.find(hash);
+}
+
+Status decode_all(std::string_view bytes, std::vector<kernel::Record>& records) {
+  for (kernel::RecordReader reader(bytes); !reader.done();) {
+    MAPFLOW_ASSIGN(auto record, reader.next());
+    records.push_back(std::move(record));
+  }
+  return {};
+}
+
 }  // namespace
+
+Result<Journal> read_journal(persistence::Store& store, ProgramCache& programs, std::string_view id) {
+  MAPFLOW_ASSIGN(const Stored stored, read_stored(store, id));
+  Journal journal;
+  MAPFLOW_ASSIGN(journal.program, program_of(stored, programs));
+  if (stored.row && stored.row->seq > 0) {
+    MAPFLOW_ASSIGN(const auto chunks, store.history(id));
+    for (const persistence::HistoryChunk& chunk : chunks) {
+      if (chunk.first_seq > stored.row->seq) break;
+      MAPFLOW_ASSIGN(const ChunkView view, decode_chunk(chunk.records));
+      if (view.dropped) continue;
+      if (chunk.first_seq != journal.records.size() + 1) break;
+      MAPFLOW_TRY(decode_all(view.records, journal.records));
+    }
+  }
+  if (stored.first_seq != journal.records.size() + 1)
+    return fail(code::not_found, fmt::format("the journal of instance '{}' is not kept from its start", id),
+                "its history is longer than the store keeps of one instance");
+  MAPFLOW_TRY(decode_all(stored.records, journal.records));
+  return journal;
+}
+
+Result<kernel::ChildEnded> read_child_end(persistence::Store& store, ProgramCache& programs, std::string_view id) {
+  MAPFLOW_ASSIGN(const Journal journal, read_journal(store, programs, id));
+  kernel::State state;
+  for (const kernel::Record& record : journal.records) {
+    kernel::apply(*journal.program, state, record);
+    if (is_terminal(state.state)) return kernel::child_ended(*journal.program, state);
+  }
+  return fail(code::not_found, fmt::format("instance '{}' is not over", id));
+}
 
 Result<StoredInstance> read_stored_instance(persistence::Store& store, ProgramCache& programs, std::string_view id,
                                             bool events) {
   MAPFLOW_ASSIGN(Stored stored, read_stored(store, id));
-  std::string hash;
-  if (stored.row) {
-    hash = stored.row->definition;
-  } else {
-    MAPFLOW_ASSIGN(hash, definition_of(stored.records));
-  }
   StoredInstance instance;
-  MAPFLOW_ASSIGN(instance.program, programs.find(hash));
+  MAPFLOW_ASSIGN(instance.program, program_of(stored, programs));
   if (stored.row && !stored.row->snapshot.empty()) {
     MAPFLOW_ASSIGN(Snapshot snapshot, decode_snapshot(stored.row->snapshot));
     instance.state = std::move(snapshot.state);
