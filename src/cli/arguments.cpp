@@ -24,6 +24,7 @@ struct Target {
   GraphOptions graph;
   ShowOptions show;
   HistoryOptions history;
+  ReplayOptions replay;
   ListOptions list;
   ServeOptions serve;
   StartVerbOptions start;
@@ -171,6 +172,14 @@ void add_looking(CLI::App& app, Target& to) {
   store_option(history, to.history.store);
   json_flag(history, to.history.json);
   history.callback([&to] { to.chosen = to.history; });
+
+  CLI::App& replay = *app.add_subcommand("replay", "do again what an instance did, calling nobody, and tell where a definition goes another way");
+  replay.add_option("ID", to.replay.id, "the instance")->required();
+  replay.add_option("FILE", to.replay.file, "the definition to compare (the instance's own)");
+  repeated(replay, "--with", to.replay.with, "FILE|DIR", "definitions that this one calls");
+  store_option(replay, to.replay.store);
+  json_flag(replay, to.replay.json);
+  replay.callback([&to] { to.chosen = to.replay; });
 
   CLI::App& list = *app.add_subcommand("list", "list instances, newest first");
   option(list, "--workflow", to.list.workflow, "ID", "only those of this workflow");

@@ -83,6 +83,14 @@ struct HistoryOptions {
   bool json = false;
 };
 
+struct ReplayOptions {
+  std::string id;
+  std::string file;                ///< the definition to compare; empty: the instance's own
+  std::vector<std::string> with;
+  std::string store = kDefaultStore;
+  bool json = false;
+};
+
 struct ListOptions {
   std::string workflow, state, tag, text;  ///< empty: any
   std::size_t limit = 100;
@@ -241,7 +249,7 @@ struct VersionOptions {
   bool json = false;
 };
 
-using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, TestOptions, PatternsOptions, NewOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ListOptions,
+using Command = std::variant<RunOptions, ValidateOptions, FmtOptions, TestOptions, PatternsOptions, NewOptions, SchemaOptions, GraphOptions, ShowOptions, HistoryOptions, ReplayOptions, ListOptions,
                              ServeOptions, StartVerbOptions, RequestOptions, RerunOptions, InboxOptions, WatchOptions, ResultOptions,
                              JinjaRenderOptions, JinjaEvalOptions, JinjaReplOptions, StoreVerifyOptions, StoreToolOptions, BenchSequentialOptions,
                              BenchStoreLimitOptions, BenchLoopOptions, BenchWaitingOptions, BenchRecoveryOptions, VersionOptions>;

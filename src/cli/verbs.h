@@ -22,6 +22,7 @@ ExitCode execute(const SchemaOptions& options, Console& console);
 ExitCode execute(const GraphOptions& options, Console& console);
 ExitCode execute(const ShowOptions& options, Console& console);
 ExitCode execute(const HistoryOptions& options, Console& console);
+ExitCode execute(const ReplayOptions& options, Console& console);
 ExitCode execute(const ListOptions& options, Console& console);
 ExitCode execute(const ServeOptions& options, Console& console);
 ExitCode execute(const StartVerbOptions& options, Console& console);

@@ -35,6 +35,23 @@ class Look(ProcessTest):
         self.assertEqual(len(text.splitlines()), len(events))
         self.assertIn("treasure", text)
 
+    def test_replay_does_again_what_was_done(self):
+        records = len(self.history("one"))
+        self.assertIn(f"{records} of {records} records", self.expect(self.mapflow("replay", "one"), 0).stdout)
+        document = self.document(self.expect(self.mapflow("replay", "one", "flow.yaml", "--json"), 0))
+        self.assertEqual(document, {"instance_id": "one", "records": records, "same": records, "difference": None})
+
+    def test_replay_tells_where_a_definition_goes_another_way(self):
+        self.write("next.yaml", workflow(message("a", value="treasure") + message("c", value=1)))
+        document = self.document(self.expect(self.mapflow("replay", "one", "next.yaml", "--json"), 1))
+        difference = document["difference"]
+        self.assertEqual((difference["recorded"]["path"], difference["now"]["path"]), ("b", "c"))
+        self.assertIn("outcome of 'a'", difference["told"])
+        text = self.expect(self.mapflow("replay", "one", "next.yaml"), 1).stdout
+        for part in ("recorded", "now", f"record {difference['seq']}"):
+            self.assertIn(part, text)
+        self.assertIn("no instance", self.expect(self.mapflow("replay", "nobody"), 2).stderr)
+
     def test_list_filters(self):
         rows = self.document(self.expect(self.mapflow("list", "--json"), 0))
         self.assertEqual([row["instance_id"] for row in rows], ["two", "one"])
