@@ -71,19 +71,19 @@ class NodeHarm:
     def kill(self):
         which = self.one()
         self.watch.died(self.nodes.kill(which).name)
-        time.sleep(self.chance.choice([0, self.chance.uniform(0, 8)]))
+        network.lasts(self.chance.choice([0, self.chance.uniform(0, 8)]))
         self.nodes.boot(which)
 
     def stop(self):
         node = self.nodes.running[self.one()]
         node.process.send_signal(signal.SIGSTOP)
-        time.sleep(self.chance.uniform(*STOPPED))
+        network.lasts(self.chance.uniform(*STOPPED))
         node.process.send_signal(signal.SIGCONT)
 
     def cut(self):
         place = self.nodes.places[self.one()]
         place.pull()
-        time.sleep(self.chance.uniform(*STOPPED))
+        network.lasts(self.chance.uniform(*STOPPED))
         place.plug()
 
 

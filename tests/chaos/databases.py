@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass, field
 
 import fleet
+from network import lasts
 
 PASSWORD = "chaos"
 START = 60          # seconds for a server to answer
@@ -54,7 +55,7 @@ def until(condition, what, seconds=START):
             pass
         if time.monotonic() > ends:
             raise RuntimeError(f"waited {seconds} s in vain for {what}")
-        time.sleep(0.05)
+        lasts(0.05)
 
 
 def children_of(parent):
@@ -155,13 +156,13 @@ class Postgres:
             os.kill(process, signal.SIGKILL)
         self.process.kill()
         self.process.wait()
-        time.sleep(self.chance.uniform(0, 3))
+        lasts(self.chance.uniform(0, 3))
         self.start()
 
     def immediate_stop(self):
         self.run(f"{self.bin}/pg_ctl", "stop", "-D", str(self.data), "-m", "immediate")
         self.process.wait()
-        time.sleep(self.chance.uniform(0, 6))
+        lasts(self.chance.uniform(0, 6))
         self.start()
 
     def kill_backend(self):
@@ -175,7 +176,7 @@ class Postgres:
 
     def cut(self):
         self.place.pull()
-        time.sleep(self.chance.uniform(1, 8))
+        lasts(self.chance.uniform(1, 8))
         self.place.plug()
         until(lambda: self.session.rows("SELECT 1"), "PostgreSQL to be reachable again")
 
@@ -290,12 +291,12 @@ class RedisServer:
     def kill_for(self, seconds):
         self.process.kill()
         self.process.wait()
-        time.sleep(seconds)
+        lasts(seconds)
         self.start()
 
     def stop_for(self, seconds):
         self.process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
+        lasts(seconds)
         self.process.send_signal(signal.SIGCONT)
 
     def end(self):
@@ -355,7 +356,7 @@ class RedisCluster:
     def cut_primary(self):
         server = self.one(master=True)
         server.place.pull()
-        time.sleep(self.chance.uniform(1, 8))
+        lasts(self.chance.uniform(1, 8))
         server.place.plug()
         self.wait_until_whole()
 

