@@ -9,6 +9,7 @@
 #include "builder/printer.h"
 #include "builder/reading.h"
 #include "builder/render.h"
+#include "builder/utf8.h"
 #include "builder/yaml_text.h"
 #include "jinja/workflow.h"
 
@@ -328,8 +329,7 @@ std::vector<std::string> meaning(std::string_view text, const std::string& file,
 }  // namespace
 
 FormatResult format_text(std::string_view text, const std::string& file, const KindCatalog& kinds) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
-  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  text = without_byte_order_marks(text);
   FormatResult out{std::string(text), {}};
   const std::vector<std::string> before = meaning(text, file, kinds, out.diagnostics);
   if (has_errors(out.diagnostics)) return out;

@@ -70,4 +70,10 @@ bool blanks_are_endless(std::string_view text) {
   return cost > kMost;
 }
 
+std::string_view without_byte_order_marks(std::string_view text) {
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  while (text.starts_with(kMark)) text.remove_prefix(kMark.size());
+  return text;
+}
+
 }  // namespace mapflow::builder

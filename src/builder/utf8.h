@@ -24,4 +24,7 @@ std::string_view line_of(std::string_view text, std::uint32_t line);
 /// people write cost nothing worth counting; of the others as many are let through as take about a second.
 bool blanks_are_endless(std::string_view text);
 
+/// The text behind the byte order marks that it begins with. There may be several: whoever joins files leaves them there.
+std::string_view without_byte_order_marks(std::string_view text);
+
 }  // namespace mapflow::builder

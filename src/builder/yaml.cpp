@@ -112,7 +112,7 @@ class DocumentParser {
 };
 
 ParsedText DocumentParser::run() {
-  if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);
+  text_ = without_byte_order_marks(text_);
   if (!text_is_sound()) return std::move(out_);
 
   fy_diag_cfg diag_settings{};

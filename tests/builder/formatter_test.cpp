@@ -123,6 +123,11 @@ TEST_CASE("trailing blanks go, except in texts") {
         "id: f\nsteps:\n  - type: transform   # x\n    transformations:\n      a: |\n        kept  \n        x\n      b: 1\n");
 }
 
+TEST_CASE("byte order marks go, however many there are") {
+  const std::string text = "id: w\nsteps:\n  - id: a\n    type: wait\n    duration: 1\n";
+  CHECK(formatted("\xEF\xBB\xBF\xEF\xBB\xBF" + text) == text);
+}
+
 TEST_CASE("steps in steps are put into lists at every depth") {
   const std::string text = formatted("id: f\nsteps:\n  type: sequence\n  steps:\n    type: conditional\n    condition: x\n    if_true:\n      type: wait\n      duration: 1s\n");
   CHECK(text == "id: f\nsteps:\n  - type: sequence\n    steps:\n      - type: conditional\n        condition: x\n        if_true:\n          - type: wait\n            duration: 1s\n");
