@@ -56,7 +56,9 @@ ExitCode execute(const ReplayOptions& options, Console& console) {
     auto ended = engine::read_child_end(**store, programs, id);
     return ended ? std::optional(*std::move(ended)) : std::nullopt;
   };
-  const testing::Reenactment replayed = testing::reenact(*journal->program, *now, journal->records, find_child);
+  const auto outcome = testing::reenact(*journal->program, *now, journal->records, find_child);
+  if (!outcome) return refuse(console, outcome.error(), options.json);
+  const testing::Reenactment& replayed = *outcome;
   if (options.json) {
     Value document = object({{"instance_id", options.id}, {"records", journal->records.size()}, {"same", replayed.records}, {"difference", Value()}});
     if (const auto& found = replayed.difference)

@@ -15,7 +15,7 @@ class Finder {
  public:
   explicit Finder(const Situation& situation) : at_(situation), ahead_(of_one_moment(situation.ahead)) {}
 
-  std::vector<Cause> all() {
+  Causes all() {
     take_ticket();
     if (!refused_) {
       while (next<Evaluated>(0)) ahead_ = ahead_.subspan(1);  // of an instance that is debugged
@@ -36,7 +36,7 @@ class Finder {
     return most.first(static_cast<std::size_t>(later - most.begin()));
   }
 
-  void add(Input input, std::string what) { causes_.push_back({std::move(input), std::move(what), ticket_}); }
+  void add(Input input, std::string what) { causes_.all.push_back({std::move(input), std::move(what), ticket_}); }
 
   template <class Body>
   const Body* next(std::size_t index) const {
@@ -182,8 +182,10 @@ class Finder {
     if (!run || run->delivery == 0) return;
     const std::string what = "the outcome of '" + path(id) + "'";
     const auto child = at_.children.find(id);
-    if (child != at_.children.end())
+    if (child != at_.children.end()) {
       if (auto ended = at_.find_child(child->second)) add(*std::move(ended), what);
+      else causes_.unknown_child = child->second;
+    }
     auto outcome = recorded_outcome(id);
     if (!outcome) return;
     if (child != at_.children.end() && !*outcome && outcome->error().cause) {  // it could not be started
@@ -245,11 +247,11 @@ class Finder {
   std::span<const Record> ahead_;
   std::optional<Ticket> ticket_;
   bool refused_ = false;
-  std::vector<Cause> causes_;
+  Causes causes_;
 };
 
 }  // namespace
 
-std::vector<Cause> possible_causes(const Situation& situation) { return Finder(situation).all(); }
+Causes possible_causes(const Situation& situation) { return Finder(situation).all(); }
 
 }  // namespace mapflow::testing

@@ -33,7 +33,12 @@ struct Situation {
   const std::function<std::optional<kernel::State>(const kernel::Rewound&)>& at_mark;
 };
 
-/// What may have caused the first record ahead, the likeliest first.
-std::vector<Cause> possible_causes(const Situation& situation);
+struct Causes {
+  std::vector<Cause> all;     ///< the likeliest first
+  std::string unknown_child;  ///< it may have been the end of this child instance, which nobody knows; empty: no
+};
+
+/// What may have caused the first record ahead.
+Causes possible_causes(const Situation& situation);
 
 }  // namespace mapflow::testing

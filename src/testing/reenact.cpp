@@ -20,11 +20,13 @@ class Stage {
   Stage(const Program& recorded, const Program& now, std::span<const Record> records, const FindChild& find_child, bool partial)
       : recorded_(recorded), now_(now), records_(records), find_child_(find_child), partial_(partial) {}
 
-  Reenactment run() {
+  Result<Reenactment> run() {
     describe_journal();
-    while (done_ < records_.size())
-      if (auto difference = one_decision()) return {done_, std::move(difference)};
-    return {done_, partial_ || records_.empty() ? std::nullopt : what_is_more()};
+    while (done_ < records_.size()) {
+      MAPFLOW_ASSIGN(auto difference, one_decision());
+      if (difference) return Reenactment{done_, std::move(difference)};
+    }
+    return Reenactment{done_, partial_ || records_.empty() ? std::nullopt : what_is_more()};
   }
   State state() && { return std::move(state_); }
 
@@ -54,17 +56,17 @@ class Stage {
     return Difference{done_ + 1, at, "to go on", std::nullopt, describe(now_, state_, more.records.front())};
   }
 
-  std::optional<Difference> one_decision() {
+  Result<std::optional<Difference>> one_decision() {
     const std::function<std::optional<State>(const Rewound&)> at_mark = [this](const Rewound& record) { return mark(record); };
     const auto causes = possible_causes({now_, state_, records_.subspan(done_), children_, find_child_, at_mark});
     std::optional<Trial> best;
     const Cause* likeliest = nullptr;
     std::vector<std::pair<std::size_t, const Cause*>> in_part;
-    for (const Cause& cause : causes) {
+    for (const Cause& cause : causes.all) {
       Trial trial = tell(cause, kWhole);
       if (accounts_for_all(trial)) {
         accept(cause, std::move(trial));
-        return std::nullopt;
+        return std::optional<Difference>();
       }
       if (trial.same > 0) in_part.emplace_back(trial.same, &cause);
       if (best && !tells_more(trial, *best)) continue;
@@ -75,9 +77,12 @@ class Stage {
       Trial cut = tell(*cause, same);
       if (!accounts_for_all(cut)) continue;
       accept(*cause, std::move(cut));
-      return std::nullopt;
+      return std::optional<Difference>();
     }
-    return difference(*best, goes_on(*likeliest) ? told_ : likeliest->what);
+    if (!causes.unknown_child.empty())
+      return fail(code::not_found, "how sub-workflow '" + causes.unknown_child + "' ended is not known any more",
+                  std::to_string(done_) + " records up to there are as recorded");
+    return std::optional(difference(*best, goes_on(*likeliest) ? told_ : likeliest->what));
   }
 
   Trial tell(const Cause& cause, std::size_t most) const {
@@ -140,7 +145,8 @@ class Stage {
     }
     if (record.back_to == 0 || record.back_to > done_) return std::nullopt;
     Stage back(recorded_, now_, records_.first(record.back_to), find_child_, true);
-    if (back.run().difference) return std::nullopt;
+    const auto came_out = back.run();
+    if (!came_out || came_out->difference) return std::nullopt;
     return std::move(back).state();
   }
 
@@ -161,7 +167,7 @@ class Stage {
 
 }  // namespace
 
-Reenactment reenact(const Program& recorded, const Program& now, std::span<const Record> records, const FindChild& find_child) {
+Result<Reenactment> reenact(const Program& recorded, const Program& now, std::span<const Record> records, const FindChild& find_child) {
   return Stage(recorded, now, records, find_child, false).run();
 }
 

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 
+#include "base/error.h"
 #include "kernel/history.h"
 #include "kernel/input.h"
 #include "kernel/program.h"
@@ -41,8 +42,9 @@ using FindChild = std::function<std::optional<kernel::ChildEnded>(const std::str
 /// `records` are all of an instance's, from its start; `recorded` is the program they were made with, `now` the one to
 /// compare. Records are the same when they tell people the same: the numbers that steps have inside a program may differ,
 /// and so may its version. An instance that lived by its parents' budgets too is replayed without them.
+/// Errors: not_found when nobody knows how a child ended, on which it depends what comes next.
 /// Pure, and costs about what running the instance again costs, without the calls.
-Reenactment reenact(const kernel::Program& recorded, const kernel::Program& now, std::span<const kernel::Record> records,
+Result<Reenactment> reenact(const kernel::Program& recorded, const kernel::Program& now, std::span<const kernel::Record> records,
                     const FindChild& find_child);
 
 }  // namespace mapflow::testing
