@@ -106,14 +106,18 @@ Result<ProgramPtr> Tenure::child_program(const kernel::StartChild& wish) {
 
 // --- telling ----------------------------------------------------------------------------------------------------------
 
+/// A child that completed before it heard that it is cancelled undoes what it did, as it would have done in the middle.
 Status Tenure::tell_child(Instance& parent, const kernel::TellChild& wish) {
+  const bool undoes = wish.how == kernel::Release::undo || wish.how == kernel::Release::cancel;
+  const auto can_undo = [&](const kernel::Program& program, const kernel::State& child) {
+    return undoes && child.state == WorkflowState::completed && kernel::has_something_to_undo(program, child);
+  };
+  const auto report = [&](kernel::ChildEnded ended) { inputs_.push_back({parent.ref, std::move(ended)}); };
   if (Instance* const child = find(wish.child)) {
-    switch (wish.how) {
-      case kernel::Release::cancel: decide(*child, kernel::Cancel{"its parent does not wait for it any more"}); break;
-      case kernel::Release::terminate: decide(*child, kernel::Terminate{"its parent was terminated"}); break;
-      case kernel::Release::undo: decide(*child, kernel::Compensate{}); break;
-      case kernel::Release::wait: break;
-    }
+    if (can_undo(*child->program, *child->state)) decide(*child, kernel::Compensate{});
+    else if (is_terminal(child->state->state)) report(kernel::child_ended(*child->program, *child->state));
+    else if (wish.how == kernel::Release::cancel) decide(*child, kernel::Cancel{"its parent does not wait for it any more"});
+    else if (wish.how == kernel::Release::terminate) decide(*child, kernel::Terminate{"its parent was terminated"});
     return {};
   }
   const auto row = parts_.store->instance(wish.child);
@@ -122,17 +126,17 @@ Status Tenure::tell_child(Instance& parent, const kernel::TellChild& wish) {
     kernel::ChildEnded ended;  // it was released before it was started
     ended.child = wish.child;
     ended.state = WorkflowState::cancelled;
-    inputs_.push_back({parent.ref, std::move(ended)});
-    return {};
-  }
-  if (wish.how == kernel::Release::undo && row->state == to_string(WorkflowState::completed)) {
-    MAPFLOW_ASSIGN(Instance* const child, revive(*row));
-    decide(*child, kernel::Compensate{});
+    report(std::move(ended));
     return {};
   }
   MAPFLOW_ASSIGN(const Snapshot snapshot, decode_snapshot(row->snapshot));
   MAPFLOW_ASSIGN(const ProgramPtr program, parts_.programs->find(row->definition));
-  inputs_.push_back({parent.ref, kernel::child_ended(*program, snapshot.state)});
+  if (!can_undo(*program, snapshot.state)) {
+    report(kernel::child_ended(*program, snapshot.state));
+    return {};
+  }
+  MAPFLOW_ASSIGN(Instance* const child, revive(*row));
+  decide(*child, kernel::Compensate{});
   return {};
 }
 

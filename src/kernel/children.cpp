@@ -59,7 +59,11 @@ void Machine::tell_released_children() {
 }
 
 void Machine::on(const ChildEnded& ended) {
-  if (state_.released.contains(ended.child)) {
+  if (const auto released = state_.released.find(ended.child); released != state_.released.end()) {
+    if (released->second.how == Release::cancel && ended.state == WorkflowState::completed && ended.undoable) {
+      commit_.effects.push_back(TellChild{ended.child, Release::cancel});  // it was done before it heard of it
+      return;
+    }
     emit(ChildGone{ended.child, ended.state, ended.error});
     for (const auto& [id, frame] : state_.frames)
       if (frame.owner == kNoRun) agenda_.push_back(Advance{id});

@@ -201,6 +201,30 @@ TEST_CASE("with on_parent_close: cancel a child that is not waited for ends with
   REQUIRE(office.until([&] { return is_terminal(office.stored("p:call")->state.state); }));
 }
 
+TEST_CASE("a child that completed before it heard that it is cancelled is undone all the same, whenever its parent crashes") {
+  for (int moment = -1; moment < 30; ++moment) {
+    Office office(parent(""));
+    office.resting = false;
+    office.start("p", "parent");
+    REQUIRE(office.until([&] { return office.agents->seen_of("rest") == 1; }));
+    office.agents->answer(Value("rested"));  // the child completes with this
+    office.ask("p", kernel::Cancel{"enough"});
+    if (moment >= 0) {
+      for (int i = 0; i < moment && office.time.step(); ++i) {}
+      office.resting = true;
+      office.crash();
+      office.node();
+      office.ask("p", kernel::Cancel{"enough"});
+    }
+    CAPTURE(moment);
+    REQUIRE(office.until([&] { return is_terminal(office.state("p")); }));
+    const bool completed = office.outcome("p") == "completed";  // the request was lost, and its like came too late
+    CHECK(office.outcome("p:call") == (completed ? "completed" : "compensated"));
+    if (moment < 0) CHECK(office.outcome("p") == "cancelled");
+    if (moment < 0) CHECK(office.agents->seen_of("unbook") == 1);
+  }
+}
+
 TEST_CASE("a crash at any moment leaves one child, one booking and the same end") {
   for (int moment = 0; moment < 40; ++moment) {
     Office office(parent("", "  - { id: bad, type: message, destination: desk, action: fail }\n"));
