@@ -24,9 +24,11 @@ Result<ProgramPtr> ProgramCache::add(Definition definition) {
     if (stored.definitions.empty() || has_errors(stored.diagnostics))
       return fail(code::invalid_input, fmt::format("workflow '{}' is not sound{}", definition.id,
                                                    stored.diagnostics.empty() ? "" : ": " + stored.diagnostics.front().message));
-    definition = std::move(stored.definitions.front());
-    hash = builder::content_hash(definition);
-    program = cached(hash);
+    if (std::string its = builder::content_hash(stored.definitions.front()); its != hash) {
+      definition = std::move(stored.definitions.front());
+      hash = std::move(its);
+      program = cached(hash);
+    }
   }
   if (!program) {
     MAPFLOW_ASSIGN(program, kernel::compile(std::move(definition), hash, kinds_, environment_));
