@@ -333,10 +333,7 @@ void Cluster::judge_everything() {
 /// Told the same again, every instance does the same again.
 void Cluster::replay_journals() {
   engine::ProgramCache programs(*kinds_, *memory_);
-  const auto find_child = [&](const std::string& id) -> std::optional<kernel::ChildEnded> {
-    auto ended = engine::read_child_end(*memory_, programs, id);
-    return ended ? std::optional(*std::move(ended)) : std::nullopt;
-  };
+  const auto find_child = [&](const std::string& id) { return engine::read_child_end(*memory_, programs, id); };
   const bool budgeted = std::ranges::any_of(watcher_->instances(), [](const auto& each) { return each.second.audit.state().ledger.limits.any(); });
   for (const auto& [id, known] : watcher_->instances()) {
     if (budgeted && !known.audit.state().parent_id.empty()) continue;  // it lived by its parent's budget too

@@ -52,10 +52,7 @@ ExitCode execute(const ReplayOptions& options, Console& console) {
     if (!compiled) return refuse(console, compiled.error(), options.json);
     now = *std::move(compiled);
   }
-  const auto find_child = [&](const std::string& id) -> std::optional<kernel::ChildEnded> {
-    auto ended = engine::read_child_end(**store, programs, id);
-    return ended ? std::optional(*std::move(ended)) : std::nullopt;
-  };
+  const auto find_child = [&](const std::string& id) { return engine::read_child_end(**store, programs, id); };
   const auto outcome = testing::reenact(*journal->program, *now, journal->records, find_child);
   if (!outcome) return refuse(console, outcome.error(), options.json);
   const testing::Reenactment& replayed = *outcome;

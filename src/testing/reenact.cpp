@@ -35,7 +35,6 @@ class Stage {
   struct Trial {
     State state;
     Commit commit;
-    std::vector<Event> events;
     std::size_t same = 0;  ///< so many of its records are as recorded
   };
 
@@ -86,26 +85,22 @@ class Stage {
   }
 
   Trial tell(const Cause& cause, std::size_t most) const {
-    Trial trial{state_, {}, {}, 0};
-    const Timestamp at = records_[done_].at;
+    Trial trial{state_, {}, 0};
     DecideLimits limits;
     limits.records = most;
-    trial.commit = decide(now_, trial.state, cause.input, at, limits, cause.ticket ? &*cause.ticket : nullptr);
-    State state = state_;
-    for (const Record& each : trial.commit.records) {
-      trial.events.push_back(describe(now_, state, each));
-      apply(now_, state, each);
-    }
-    const std::size_t most_same = std::min(trial.events.size(), records_.size() - done_);
-    while (trial.same < most_same && is_same(trial.events[trial.same], story_[done_ + trial.same])) ++trial.same;
+    limits.events = true;
+    trial.commit = decide(now_, trial.state, cause.input, records_[done_].at, limits, cause.ticket ? &*cause.ticket : nullptr);
+    const auto& events = trial.commit.events;
+    const std::size_t most_same = std::min(events.size(), records_.size() - done_);
+    while (trial.same < most_same && is_same(events[trial.same], story_[done_ + trial.same])) ++trial.same;
     return trial;
   }
 
-  bool accounts_for_all(const Trial& trial) const { return trial.same > 0 && trial.same == trial.events.size(); }
+  bool accounts_for_all(const Trial& trial) const { return trial.same > 0 && trial.same == trial.commit.events.size(); }
 
   /// Of several explanations that do not hold, the one to show is the one that comes furthest.
   static bool tells_more(const Trial& a, const Trial& b) {
-    return a.same > b.same || (a.same == b.same && b.events.size() == b.same && a.events.size() > a.same);
+    return a.same > b.same || (a.same == b.same && b.commit.events.size() == b.same && a.commit.events.size() > a.same);
   }
 
   static bool is_same(const Event& a, const Event& b) {
@@ -133,7 +128,7 @@ class Stage {
     const std::size_t where = done_ + best.same;
     Difference found{.seq = where + 1, .at = records_[done_].at, .told = std::move(told), .recorded = std::nullopt, .now = std::nullopt};
     if (where < story_.size()) found.recorded = story_[where];
-    if (best.same < best.events.size()) found.now = best.events[best.same];
+    if (best.same < best.commit.events.size()) found.now = best.commit.events[best.same];
     return found;
   }
 

@@ -36,8 +36,8 @@ struct Reenactment {
   std::optional<Difference> difference;
 };
 
-/// How a child instance ended; nullopt when nobody knows.
-using FindChild = std::function<std::optional<kernel::ChildEnded>(const std::string& id)>;
+/// How a child instance ended (engine::read_child_end). An error: nobody knows.
+using FindChild = std::function<Result<kernel::ChildEnded>(const std::string& id)>;
 
 /// `records` are all of an instance's, from its start; `recorded` is the program they were made with, `now` the one to
 /// compare. Records are the same when they tell people the same: the numbers that steps have inside a program may differ,

@@ -66,7 +66,7 @@ std::vector<kernel::Record> journal(const kernel::Program& program) {
 Reenactment replayed(const std::string& now, const std::vector<kernel::Record>& records) {
   static const auto then = program(kOrder);
   const auto changed = program(now);
-  const auto result = reenact(*then, *changed, records, [](const std::string&) { return std::nullopt; });
+  const auto result = reenact(*then, *changed, records, [](const std::string&) { return fail(code::not_found, "no children"); });
   REQUIRE(result.has_value());
   return *result;
 }
