@@ -4,10 +4,11 @@ import json
 import os
 import resource
 import shlex
+import shutil
 import sqlite3
 import subprocess
 
-from mapflow_process import ProcessTest, main, message, workflow
+from mapflow_process import PROGRAM, ProcessTest, main, message, workflow
 
 
 class Usage(ProcessTest):
@@ -140,7 +141,8 @@ class Stores(ProcessTest):
         self.refused("sqlite:no/such/folder/x.db", "no/such/folder")
         os.mkdir(self.path("locked"), 0o555)
         os.chmod(self.folder, 0o755)
-        options = {"user": 65534, "group": 65534} if os.geteuid() == 0 else {}
+        # Root may write everywhere, and somebody else may not be able to reach the program in root's home.
+        options = {"user": 65534, "group": 65534, "executable": shutil.copy(PROGRAM, self.folder)} if os.geteuid() == 0 else {}
         self.refused("sqlite:locked/x.db", "locked/x.db", **options)
 
     def test_a_file_that_may_not_grow(self):
