@@ -94,7 +94,7 @@ class ServeSession {
     MAPFLOW_TRY(engine.status());
     MAPFLOW_ASSIGN(const bool sound, add_definitions(engine));
     if (!sound) return ExitCode::usage;
-    MAPFLOW_ASSIGN(const auto http, server::HttpServer::start(address, [this](const server::HttpRequest& request) { return answer(request); }));
+    MAPFLOW_ASSIGN(const auto http, server::HttpServer::start(address, [this, &engine](const server::HttpRequest& request) { return answer(request, engine); }));
     engine.on_event([metrics = metrics_](const std::string& instance, const kernel::Event& event) { metrics->take(instance, event); });
     MAPFLOW_TRY(engine.serve());
     std::optional<engine::Retention> dropping;
@@ -120,7 +120,7 @@ class ServeSession {
     return true;
   }
 
-  server::HttpReply answer(const server::HttpRequest& request) const {
+  server::HttpReply answer(const server::HttpRequest& request, const Engine& engine) const {
     if (request.method != "GET" && request.method != "HEAD")
       return {405, "application/problem+json", to_json(object({{"status", 405}, {"title", "only GET is known here"}}))};
     if (request.path == "/healthz") return {200, "application/json", to_json(object({{"status", "ok"}, {"node", node_}}))};
@@ -129,7 +129,7 @@ class ServeSession {
       return {ready ? 200u : 503u, "application/json", to_json(object({{"status", ready ? "ready" : "not ready"}, {"node", node_}}))};
     }
     if (request.path == "/version") return {200, "application/json", to_json(object({{"name", "mapflow"}, {"version", version()}}))};
-    if (request.path == "/metrics") return {200, "text/plain; version=0.0.4", metrics_->text()};
+    if (request.path == "/metrics") return {200, "text/plain; version=0.0.4", metrics_->text(engine.load())};
     return {404, "application/problem+json", to_json(object({{"status", 404}, {"title", "there is no " + request.path}}))};
   }
 

@@ -62,6 +62,7 @@ void Dispatcher::enter(Passage passage, kernel::PlaceCall&& call, std::vector<Wo
   if (!entry.answer) {
     InFlight& noted = note(call, passage);
     noted.held.reset(new Held{*std::move(gate), entry.ticket, std::move(call)});
+    ++held_;
     return;
   }
   if (!*entry.answer) return turned_away(entry.answer->error());
@@ -73,6 +74,7 @@ void Dispatcher::answered(GateAnswer letter, const Instance* instance, std::vect
   const auto found = in_flight_.find(letter.envelope_id);
   if (found == in_flight_.end() || !found->second.held) return;  // given up meanwhile: the permit goes back
   const auto waited = in_flight_.extract(found);
+  --held_;
   kernel::PlaceCall& call = waited.mapped().held->call;
   if (!instance) return;
   if (!letter.permit) return ready.push_back({letter.instance, outcome(call, fail(std::move(letter.permit).error()))});
@@ -215,8 +217,11 @@ void Dispatcher::drop(const kernel::DropCall& call) {
 }
 
 /// Nobody waits for the call any more. One that was made may still end in its own way.
-void Dispatcher::give_up(const std::string& envelope_id, const InFlight& entry) const {
-  if (entry.held) return entry.held->gate->leave(entry.held->ticket);
+void Dispatcher::give_up(const std::string& envelope_id, const InFlight& entry) {
+  if (entry.held) {
+    --held_;
+    return entry.held->gate->leave(entry.held->ticket);
+  }
   if (const auto permit = entry.permit.lock(); permit && entry.deadline <= clock_->now())
     permit->judge(fail(code::timeout, "it did not answer in time"));
   if (entry.pulse) entry.pulse->cancelled.store(true, std::memory_order_relaxed);

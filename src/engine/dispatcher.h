@@ -59,6 +59,10 @@ class Dispatcher {
   void work(Task task);
   /// Messages without an answer that are still on their way.
   std::size_t deliveries() const { return deliveries_; }
+  /// Calls that wait at their agent's gate.
+  std::size_t held() const { return held_; }
+  /// What the workers had no room for yet.
+  std::size_t waiting() const { return waiting_.size(); }
 
  private:
   /// A call that its agent's gate holds back.
@@ -108,7 +112,7 @@ class Dispatcher {
   StepInput input_of(kernel::PlaceCall& call, InstanceRef instance, const std::shared_ptr<Pulse>& pulse);
   void call_agent(std::shared_ptr<Agent> agent, Passage passage, kernel::PlaceCall&& call);
   const std::shared_ptr<const RegisteredHandler>* handler_of(const AgentConfig* agent, const kernel::Target& target) const;
-  void give_up(const std::string& envelope_id, const InFlight& entry) const;
+  void give_up(const std::string& envelope_id, const InFlight& entry);
   InFlight& note(const kernel::PlaceCall& call, const Passage& passage);
 
   const DispatchParts parts_;
@@ -119,6 +123,7 @@ class Dispatcher {
   std::deque<Waiting> waiting_;
   std::vector<Listening> listening_;
   std::size_t deliveries_ = 0;
+  std::size_t held_ = 0;
 };
 
 }  // namespace mapflow::engine

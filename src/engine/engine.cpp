@@ -80,6 +80,7 @@ void Engine::on_step(std::string workflow, std::string step, StepCallbacks callb
     if (failed && callbacks.on_failure) callbacks.on_failure(instance, event);
   });
 }
+engine::Load Engine::load() const { return node_->load(); }
 persistence::Store& Engine::store() { return node_->store(); }
 
 void Engine::start_async(std::string_view workflow, StartOptions options, std::function<void(Result<Run>)> answered) {

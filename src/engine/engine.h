@@ -28,6 +28,7 @@
 #include "base/time.h"
 #include "engine/agent.h"
 #include "engine/handler.h"
+#include "engine/load.h"
 #include "kernel/history.h"
 #include "kernel/step_kind.h"
 #include "model/definition.h"
@@ -182,12 +183,16 @@ class Engine {
   /// Errors: not_found, conflict (another node owns it).
   Result<Run> attach(std::string_view id);
 
-  /// Calls `handler` for every event of every instance this node runs, in order per instance, on a thread of its own.
+  /// Calls `handler` for every event of every instance this node runs, in order per instance, on a thread of its own; and
+  /// for those of the node itself, whose instance is empty.
   /// A slow handler loses nothing for others; past 100,000 waiting events its oldest are dropped, and it is told so
   /// by an event of type "events.dropped". What it throws is caught, and logged the first time.
   void on_event(EventHandler handler);
   /// Tells of one step of every instance of a workflow. `step`: its id. As on_event.
   void on_step(std::string workflow, std::string step, StepCallbacks callbacks);
+
+  /// What this node has to do at this moment. Waits for nothing; zeros before the first start, serve or attach.
+  engine::Load load() const;
 
   persistence::Store& store();
 

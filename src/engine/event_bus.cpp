@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <exception>
 #include <string_view>
 #include <utility>
@@ -41,6 +42,10 @@ class EventBus::Queue {
   void flush(std::chrono::steady_clock::time_point end) {
     std::unique_lock lock(mutex_);
     changed_.wait_until(lock, end, [this] { return stopped_ || (batches_.empty() && dropped_ == 0 && !busy_); });
+  }
+  std::size_t waiting() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_;
   }
 
  private:
@@ -90,7 +95,7 @@ class EventBus::Queue {
   const LogLine& log_;
   const std::size_t limit_;
   bool complained_ = false;  ///< its own thread alone looks at it
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Batch> batches_;
   std::size_t waiting_ = 0;
@@ -114,6 +119,13 @@ void EventBus::publish(std::vector<InstanceEvent> events) {
   const Batch batch = std::make_shared<const std::vector<InstanceEvent>>(std::move(events));
   const std::lock_guard lock(mutex_);
   for (const auto& queue : queues_) queue->push(batch);
+}
+
+std::size_t EventBus::waiting() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t most = 0;
+  for (const auto& queue : queues_) most = std::max(most, queue->waiting());
+  return most;
 }
 
 void EventBus::flush(std::chrono::seconds limit) {

@@ -49,6 +49,9 @@ class EventBus final : public EventSink {
   /// Waits until every subscriber has seen what was published before, `limit` at most. Not for use in a subscriber.
   void flush(std::chrono::seconds limit);
 
+  /// How many events wait for the subscriber that is the furthest behind.
+  std::size_t waiting() const;
+
   bool wanted() const override { return wanted_.load(std::memory_order_relaxed); }
   void publish(std::vector<InstanceEvent> events) override;
 
@@ -57,7 +60,7 @@ class EventBus final : public EventSink {
   const LogLine log_;
   const std::size_t limit_;
   std::atomic<bool> wanted_ = false;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<std::unique_ptr<Queue>> queues_;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,7 @@ struct Instance {
   bool has_row = false;
   bool tired = false;                 ///< its next row is to have a snapshot, so that it can sleep
   WorkflowState listed = WorkflowState::pending;  ///< the state its row says
+  std::optional<WorkflowState> counted;           ///< the state as which the shard counts it
   std::uint64_t covered_seq = 0;      ///< the snapshot in its row is the state after this record; 0: no snapshot
   std::size_t snapshot_bytes = 0;     ///< of that snapshot
   std::vector<ChunkInfo> chunks;      ///< the history that left the log and was kept

@@ -100,6 +100,7 @@ struct CommitOutcome {
 /// The node has this lease now: recover the partition and run it.
 struct Adopt {
   persistence::Lease lease;
+  Timestamp given{};  ///< when this node got it
 };
 /// The lease is lost: drop everything at once.
 struct Abandon {

@@ -13,7 +13,7 @@
 namespace mapflow::engine {
 
 /// Whoever is to answer a shard later holds the mailbox, not the shard: when the shard is gone, letters are dropped.
-/// Thread safety: post() and wake() may come from any thread; the rest is the shard's.
+/// Thread safety: post(), wake() and size() may come from any thread; the rest is the shard's.
 class Mailbox : public std::enable_shared_from_this<Mailbox> {
  public:
   explicit Mailbox(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
@@ -53,6 +53,11 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
     letters.swap(letters_);
     return !letters.empty();
   }
+  /// How many wait.
+  std::size_t size() const {
+    const std::lock_guard lock(mutex_);
+    return letters_.size();
+  }
   /// The turn is over: the next letter wakes the shard again. Gives false when one has already come.
   bool sleep() {
     const std::lock_guard lock(mutex_);
@@ -82,7 +87,7 @@ class Mailbox : public std::enable_shared_from_this<Mailbox> {
   const std::shared_ptr<Executor> executor_;
   std::weak_ptr<void> owner_;
   std::function<void()> turn_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<Letter> letters_;
   bool awake_ = false;
 };

@@ -55,6 +55,10 @@ void Member::stop(std::move_only_function<void()> done) {
   });
 }
 
+void Member::add_to(Load& load) const {
+  for (const auto& shard : shards_) shard->add_to(load);
+}
+
 Partition start_partition_of(const Definition& workflow, std::string_view instance, std::uint32_t shared_partitions) {
   return shared_partition_of(workflow.concurrency ? std::string_view(workflow.id) : instance, shared_partitions);
 }

@@ -43,6 +43,8 @@ class Member {
   /// The shard that runs the partition whenever this member holds its lease.
   Shard& shard_of(persistence::Partition partition) { return *shards_[partition.value % shards_.size()]; }
   LeaseKeeper& leases() { return *keeper_; }
+  /// Adds what its shards have to do now. Waits for nothing.
+  void add_to(Load& load) const;
 
  private:
   std::vector<std::shared_ptr<Shard>> shards_;

@@ -104,6 +104,15 @@ void Node::on_event_of(const std::string& id, RunListeners::Listener listener) {
   });
 }
 
+Load Node::load() const {
+  Load load;
+  load.events = events_->waiting();
+  if (!has_member_.load(std::memory_order_acquire)) return load;
+  member_->add_to(load);
+  load.handlers += workers_->waiting();
+  return load;
+}
+
 Status Node::begin() {
   const std::lock_guard lock(begin_mutex_);
   MAPFLOW_TRY(status_);
@@ -144,9 +153,11 @@ Status Node::start_threads() {
   context.options.details = store_->shows_details();
   const AgentContext agents{{}, options_.payload_bytes, options_.log};
   const unsigned workers = options_.workers > 0 ? options_.workers : std::max(4u, 2 * cores);
+  workers_ = std::make_shared<WorkerPool>(workers, kWorkerQueue);
   context.dispatch = {handlers_, std::make_shared<AgentPool>(options_.agents, options_.configured_agents, agents),
-                      std::make_shared<WorkerPool>(workers, kWorkerQueue), std::make_shared<const Secrets>(options_.secrets)};
+                      workers_, std::make_shared<const Secrets>(options_.secrets)};
   member_ = std::make_unique<Member>(std::move(context));
+  has_member_.store(true, std::memory_order_release);
 
   std::promise<Result<persistence::Partition>> own;
   member_->start([&own](Result<persistence::Partition> partition) { own.set_value(std::move(partition)); });

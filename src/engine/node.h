@@ -7,6 +7,7 @@
 //                                                      another node's?  leave a command in its inbox
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -48,6 +49,7 @@ class Node {
   void on_event(EventHandler handler);
   void on_event_of(const std::string& id, RunListeners::Listener listener);
   persistence::Store& store() { return *store_; }
+  Load load() const;
 
   /// Starts the threads and the member, once.
   Status begin();
@@ -114,7 +116,9 @@ class Node {
   bool begun_ = false;
   std::shared_ptr<ThreadExecutor> control_;
   std::vector<std::shared_ptr<ThreadExecutor>> executors_;
+  std::shared_ptr<WorkerPool> workers_;
   std::unique_ptr<Member> member_;
+  std::atomic<bool> has_member_ = false;  ///< for load(), which must not wait until begin() is through
   std::shared_ptr<void> inbox_hints_;  ///< as long as it lives, the store tells of posted commands
   persistence::Partition own_;
 

@@ -40,6 +40,7 @@ void Shard::turn() {
     const Timestamp now = parts_.clock->now();
     busy |= fire_timers(now);
     busy |= run_tenures(now);
+    note_load();
     if (busy) continue;
     arm(now);
     if (mailbox_->sleep()) return;
@@ -86,6 +87,42 @@ void Shard::arm(Timestamp now) {
   armed_ = next;
   mailbox_->wake_at(next);
 }
+
+// --- how it is --------------------------------------------------------------------------------------------------------
+
+void Shard::note_load() {
+  std::size_t inputs = 0, turns = 0;
+  for (const auto& [partition, tenure] : tenures_) {
+    inputs += tenure->undecided();
+    turns += tenure->queued();
+  }
+  Gauges::set(parts_.gauges.inputs, inputs);
+  Gauges::set(parts_.gauges.turns, turns);
+  Gauges::set(parts_.gauges.agents, parts_.dispatcher.held());
+  Gauges::set(parts_.gauges.handlers, parts_.dispatcher.waiting());
+}
+
+void Shard::add_to(Load& load) const {
+  const auto read = [](const Gauges::Number& number) { return number.load(std::memory_order_relaxed); };
+  for (std::size_t state = 0; state < kLivingStates; ++state) load.instances[state] += read(parts_.gauges.instances[state]);
+  load.letters += mailbox_->size();
+  load.inputs += read(parts_.gauges.inputs);
+  load.turns += read(parts_.gauges.turns);
+  load.agents += read(parts_.gauges.agents);
+  load.handlers += read(parts_.gauges.handlers);
+}
+
+void Shard::tell_serving(const Tenure& tenure, Timestamp given) const {
+  if (!parts_.events || !parts_.events->wanted()) return;
+  kernel::Event event;
+  event.at = parts_.clock->now();
+  event.type = "partition.serving";
+  event.data = object({{"partition", tenure.lease().partition.value}, {"instances", tenure.instances()},
+                       {"seconds", static_cast<double>((event.at - given).count()) / 1e6}});
+  parts_.events->publish({{{}, std::move(event)}});
+}
+
+// --- tenures ----------------------------------------------------------------------------------------------------------
 
 Tenure* Shard::tenure_of(persistence::Partition partition) {
   const auto found = tenures_.find(partition);
@@ -141,6 +178,7 @@ void Shard::on(Adopt& letter) {
   on(former);
   auto tenure = Tenure::begin(parts_, letter.lease, ++last_tenure_);
   if (tenure) {
+    tell_serving(**tenure, letter.given);
     tenures_.emplace(letter.lease.partition, *std::move(tenure));
     return;
   }

@@ -46,7 +46,7 @@ class Shard : public std::enable_shared_from_this<Shard> {
 
   void request(Request request) { mailbox_->post(std::move(request)); }
   /// The node has this lease now: read the partition back and run it.
-  void adopt(persistence::Lease lease) { mailbox_->post(Adopt{std::move(lease)}); }
+  void adopt(persistence::Lease lease) { mailbox_->post(Adopt{std::move(lease), parts_.clock->now()}); }
   /// The lease is lost: drop what rests on it.
   void abandon(persistence::Partition partition) { mailbox_->post(Abandon{partition}); }
   /// Stop running the partition. `done` is called when the last commit is through, or at once when there is nothing.
@@ -57,6 +57,8 @@ class Shard : public std::enable_shared_from_this<Shard> {
   void glance(persistence::Partition partition) { mailbox_->post(Glance{partition}); }
   /// `done` is called when no message without an answer is on its way any more.
   void drain(std::move_only_function<void()> done) { mailbox_->post(Drain{std::move(done)}); }
+  /// Adds what it has to do now. Waits for nothing.
+  void add_to(Load& load) const;
 
  private:
   explicit Shard(ShardContext context);
@@ -65,6 +67,8 @@ class Shard : public std::enable_shared_from_this<Shard> {
   bool fire_timers(Timestamp now);
   bool run_tenures(Timestamp now);
   void arm(Timestamp now);
+  void note_load();
+  void tell_serving(const Tenure& tenure, Timestamp given) const;
   Tenure* tenure_of(persistence::Partition partition);
 
   void on(CallOutcome& letter);

@@ -59,6 +59,7 @@ Status Tenure::take_up(RecoveredPartition recovered) {
     if (!instance.records.empty()) uncovered_.add(instance, found.uncovered_since);
     by_id_.emplace(instance.id, instance.ref);
     definitions_.insert(instance.program->hash());
+    count_as(instance, instance.state ? instance.state->state : instance.listed);
     if (parts_.options.calls && !found.still) inputs_.push_back({instance.ref, kernel::Recover{}});
     if (!instance.state) {
       parts_.timers.set(instance, found.wake_at);
@@ -84,6 +85,7 @@ void Tenure::remove(Instance& instance) {
   residence_.leave(instance);
   parts_.timers.set(instance, kNever);
   strike_child(instance);
+  count_as(instance, std::nullopt);
   by_id_.erase(instance.id);
   parts_.instances.remove(instance.ref);
 }
@@ -220,6 +222,7 @@ void Tenure::take_records(Instance& instance, const kernel::Commit& commit) {
 
 void Tenure::follow_state(Instance& instance) {
   const kernel::State& state = *instance.state;
+  count_as(instance, state.state);
   parts_.timers.set(instance, is_terminal(state.state) ? kNever : state.wake_at());
   if (is_terminal(state.state)) {
     want_row(instance, true);
@@ -235,6 +238,15 @@ void Tenure::follow_state(Instance& instance) {
   for (Answer& answer : watched->second)
     batch_.answers.push_back({std::move(answer), kernel::outcome_document(state, now_)});
   watchers_.erase(watched);
+}
+
+void Tenure::count_as(Instance& instance, std::optional<WorkflowState> state) {
+  if (state && is_terminal(*state)) state.reset();
+  if (instance.counted == state) return;
+  auto& numbers = parts_.gauges.instances;
+  if (instance.counted) Gauges::decrement(numbers[static_cast<std::size_t>(*instance.counted)]);
+  if (state) Gauges::increment(numbers[static_cast<std::size_t>(*state)]);
+  instance.counted = state;
 }
 
 // --- rows -------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@
 #include "engine/clock.h"
 #include "engine/dispatcher.h"
 #include "engine/event_bus.h"
+#include "engine/gauges.h"
 #include "engine/instance.h"
 #include "engine/letters.h"
 #include "engine/log_ledger.h"
@@ -56,6 +57,7 @@ struct ShardParts {
   InstanceTable instances;
   TimerQueue timers;
   std::size_t resident_bytes = 0;  ///< of the instances in memory, estimated
+  Gauges gauges{};
 
   void say(const std::string& line) const {
     if (log) log("engine", line);
@@ -76,6 +78,12 @@ class Tenure {
 
   const persistence::Lease& lease() const { return lease_; }
   std::uint64_t number() const { return number_; }
+  /// Unfinished ones.
+  std::size_t instances() const { return by_id_.size(); }
+  /// What it was given and has not decided on yet.
+  std::size_t undecided() const { return requests_.size() + (inputs_.size() - next_input_) + put_off_.size(); }
+  /// Instances that wait for their turn.
+  std::size_t queued() const { return turns_.waiting(); }
 
   void request(Request request);
   /// With the next turn, not only when it is due.
@@ -180,6 +188,8 @@ class Tenure {
   void arm_untouched(Instance& instance, const kernel::Input& input);
   void take_records(Instance& instance, const kernel::Commit& commit);
   void follow_state(Instance& instance);
+  /// The shard counts it among those in this state, unless it is over. nullopt: no more at all.
+  void count_as(Instance& instance, std::optional<WorkflowState> state);
 
   // --- memory (tenure_memory.cpp) ---
   /// Its state is there, read back if it slept. Errors: those of the store; corrupt.

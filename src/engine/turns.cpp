@@ -34,6 +34,12 @@ std::size_t Turns::waiting(std::string_view workflow) const {
   return all ? all->line.size() : 0;
 }
 
+std::size_t Turns::waiting() const {
+  std::size_t all = 0;
+  for (const auto& [workflow, crowd] : crowds_) all += crowd.line.size();
+  return all;
+}
+
 std::vector<InstanceRef> Turns::in_the_way(std::string_view workflow, const Concurrency& rules, std::string_view key) const {
   std::vector<InstanceRef> found;
   const Crowd* const all = crowd(workflow);

@@ -40,6 +40,8 @@ class Turns {
   /// Whether anybody waits who would be overtaken by one that starts now.
   bool somebody_waits(std::string_view workflow, const Concurrency& rules, std::string_view key) const;
   std::size_t waiting(std::string_view workflow) const;
+  /// Of all workflows.
+  std::size_t waiting() const;
   /// Who must end so that one more has a place: those that wait, and the oldest that run.
   std::vector<InstanceRef> in_the_way(std::string_view workflow, const Concurrency& rules, std::string_view key) const;
 

@@ -30,6 +30,11 @@ bool WorkerPool::try_post(Task& task) {
   return true;
 }
 
+std::size_t WorkerPool::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return tasks_.size();
+}
+
 void WorkerPool::run() {
   std::unique_lock lock(mutex_);
   while (true) {

@@ -27,12 +27,14 @@ class WorkerPool final : public Workers {
   ~WorkerPool() override;
 
   bool try_post(Task& task) override;
+  /// How many tasks wait for a thread. Any thread.
+  std::size_t waiting() const;
 
  private:
   void run();
 
   const std::size_t queue_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Task> tasks_;
   bool stopped_ = false;

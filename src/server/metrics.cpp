@@ -22,6 +22,7 @@ constexpr std::size_t kMostCalls = 100'000;  // remembered at once; calls beyond
 
 const std::vector<double> kWorkSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200};
 const std::vector<double> kCommitSeconds{0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5};
+const std::vector<double> kRecoverySeconds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60};
 const std::vector<double> kBatchRecords{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000};
 
 double seconds(Duration span) { return static_cast<double>(span.count()) / 1e6; }
@@ -31,11 +32,13 @@ std::string text_of(const Value& data, std::string_view path) {
   return found && found->is_text() ? std::string(found->as_text()) : std::string();
 }
 
-/// What an instance or step took, where its event says so.
-std::optional<double> seconds_of(const Value& data) {
-  const Value* found = data.find("seconds");
+std::optional<double> number_of(const Value& data, std::string_view path) {
+  const Value* found = data.find_path(path);
   return found && found->is_number() ? std::optional(found->as_double()) : std::nullopt;
 }
+
+/// What an instance or step took, where its event says so.
+std::optional<double> seconds_of(const Value& data) { return number_of(data, "seconds"); }
 
 }  // namespace
 
@@ -47,11 +50,14 @@ Metrics::Metrics()
       retries_(Type::counter, "mapflow_step_retries_total", "Attempts that failed and are followed by another."),
       compensations_(Type::counter, "mapflow_compensations_total", "Steps that were undone, or could not be.", {"outcome"}),
       requests_(Type::counter, "mapflow_agent_requests_total", "Calls of agents that were answered, failed or were given up.", {"agent", "outcome"}),
+      tokens_(Type::counter, "mapflow_tokens_total", "Tokens that agents said they used.", {"agent", "direction"}),
       circuits_(Type::gauge, "mapflow_circuit_state", "Whether the circuit of an agent is open (1) or closed (0).", {"agent"}),
+      limited_(Type::counter, "mapflow_rate_limited_total", "Calls that a limit of their agent made wait, or turned away.", {"agent"}),
       commit_seconds_(Type::histogram, "mapflow_store_commit_seconds", "From handing a commit to the store until it is durable.", {}, kCommitSeconds),
       batch_records_(Type::histogram, "mapflow_store_batch_records", "Records in one commit.", {}, kBatchRecords),
       commit_failures_(Type::counter, "mapflow_store_commit_failures_total", "Commits that the store refused, or did not answer."),
       leases_(Type::counter, "mapflow_lease_transfers_total", "Leases of partitions that this node was given."),
+      recovery_(Type::histogram, "mapflow_recovery_seconds", "From getting the lease of a partition until it was read back and served.", {}, kRecoverySeconds),
       dropped_(Type::counter, "mapflow_events_dropped_total", "Events that came faster than they could be counted.") {}
 
 // --- from events ------------------------------------------------------------------------------------------------------
@@ -68,29 +74,47 @@ void Metrics::take(const std::string& instance, const kernel::Event& event) {
     workflows_.add({event.workflow, what});
     if (const auto took = seconds_of(event.data)) workflow_seconds_.observe({event.workflow}, *took);
   } else if (about == "step") {
-    if (what == "called") return take_call(instance, event);
-    if (what == "retrying") {
-      retries_.add({});
-      return end_call(instance, event, text_of(event.data, "error.code"), true);
-    }
-    if (what == "compensated" || what == "compensation_failed") return compensations_.add({what == "compensated" ? "completed" : "failed"});
-    const auto state = parse_step_state(what);
-    if (!state || !is_settled(*state)) return;
-    steps_.add({event.kind, what});
-    if (const auto took = seconds_of(event.data)) step_seconds_.observe({event.kind}, *took);
-    const std::string code = text_of(event.data, "error.code");
-    end_call(instance, event, *state == StepState::completed ? "ok" : code.empty() ? what : code, false);
+    take_step(instance, event, what);
+  } else if (event.type == "agent.limited") {
+    limited_.add({text_of(event.data, "agent")});
   } else if (about == "agent") {
     circuits_.set({text_of(event.data, "agent")}, what == "circuit_opened" ? 1 : 0);
+  } else if (event.type == "partition.serving") {
+    if (const auto took = seconds_of(event.data)) recovery_.observe({}, *took);
   } else if (event.type == "events.dropped") {
-    if (const Value* count = event.data.find("count"); count && count->is_number()) dropped_.add({}, count->as_double());
+    if (const auto count = number_of(event.data, "count")) dropped_.add({}, *count);
     calls_.clear();  // nobody knows which of them are over
   }
+}
+
+void Metrics::take_step(const std::string& instance, const kernel::Event& event, const std::string& what) {
+  if (what == "called") return take_call(instance, event);
+  if (what == "use") return take_use(instance, event);
+  if (what == "retrying") {
+    retries_.add({});
+    return end_call(instance, event, text_of(event.data, "error.code"), true);
+  }
+  if (what == "compensated" || what == "compensation_failed") return compensations_.add({what == "compensated" ? "completed" : "failed"});
+  const auto state = parse_step_state(what);
+  if (!state || !is_settled(*state)) return;
+  steps_.add({event.kind, what});
+  if (const auto took = seconds_of(event.data)) step_seconds_.observe({event.kind}, *took);
+  const std::string code = text_of(event.data, "error.code");
+  end_call(instance, event, *state == StepState::completed ? "ok" : code.empty() ? what : code, false);
 }
 
 void Metrics::take_call(const std::string& instance, const kernel::Event& event) {
   if (text_of(event.data, "input.kind") != "agent" || calls_.size() >= kMostCalls) return;
   calls_[{instance, event.path}] = text_of(event.data, "input.target");
+}
+
+/// Comes before the end of the call that it is about.
+void Metrics::take_use(const std::string& instance, const kernel::Event& event) {
+  const auto call = calls_.find({instance, event.path});
+  if (call == calls_.end()) return;
+  for (const std::string direction : {"input", "output"})
+    if (const double tokens = number_of(event.data, "use." + direction + "_tokens").value_or(0); tokens > 0)
+      tokens_.add({call->second, direction}, tokens);
 }
 
 void Metrics::end_call(const std::string& instance, const kernel::Event& event, const std::string& outcome, bool again) {
@@ -159,11 +183,29 @@ std::shared_ptr<persistence::Store> metered(std::shared_ptr<persistence::Store> 
 
 // --- the page ---------------------------------------------------------------------------------------------------------
 
-std::string Metrics::text() const {
-  const std::lock_guard lock(mutex_);
+namespace {
+
+/// Every state and every queue, also those with nothing in them, so that a series never vanishes.
+void write_load(std::string& out, const engine::Load& load) {
+  Family instances(Type::gauge, "mapflow_instances", "Instances of this node that are not over.", {"state"});
+  for (std::size_t state = 0; state < engine::kLivingStates; ++state)
+    instances.set({std::string(to_string(static_cast<WorkflowState>(state)))}, static_cast<double>(load.instances[state]));
+  instances.write(out);
+  Family depth(Type::gauge, "mapflow_queue_depth", "What waits in this node.", {"queue"});
+  for (const auto& [queue, waiting] : {std::pair("letters", load.letters), std::pair("inputs", load.inputs), std::pair("turns", load.turns),
+                                       std::pair("agents", load.agents), std::pair("handlers", load.handlers), std::pair("events", load.events)})
+    depth.set({queue}, static_cast<double>(waiting));
+  depth.write(out);
+}
+
+}  // namespace
+
+std::string Metrics::text(const engine::Load& load) const {
   std::string out;
-  for (const Family* family : {&workflows_, &workflow_seconds_, &steps_, &step_seconds_, &retries_, &compensations_, &requests_, &circuits_,
-                               &commit_seconds_, &batch_records_, &commit_failures_, &leases_, &dropped_})
+  write_load(out, load);
+  const std::lock_guard lock(mutex_);
+  for (const Family* family : {&workflows_, &workflow_seconds_, &steps_, &step_seconds_, &retries_, &compensations_, &requests_, &tokens_,
+                               &circuits_, &limited_, &commit_seconds_, &batch_records_, &commit_failures_, &leases_, &recovery_, &dropped_})
     family->write(out);
   return out;
 }

@@ -1,4 +1,5 @@
-// Everything a node counts, in one place: from the events of the instances it runs, and from what it asks of the store.
+// Everything a node counts, in one place: from the events of the instances it runs, from what it asks of the store, and
+// from what it says of itself when it is asked.
 #pragma once
 
 #include <map>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "base/time.h"
+#include "engine/load.h"
 #include "kernel/history.h"
 #include "persistence/store.h"
 #include "server/prometheus.h"
@@ -23,16 +25,18 @@ class Metrics {
   void committed(Duration took, std::size_t records, bool good);
   void lease_taken();
 
-  /// In the text format of Prometheus.
-  std::string text() const;
+  /// In the text format of Prometheus. `load`: of the node, now.
+  std::string text(const engine::Load& load) const;
 
  private:
+  void take_step(const std::string& instance, const kernel::Event& event, const std::string& what);
   void take_call(const std::string& instance, const kernel::Event& event);
+  void take_use(const std::string& instance, const kernel::Event& event);
   void end_call(const std::string& instance, const kernel::Event& event, const std::string& outcome, bool again);
 
   mutable std::mutex mutex_;
-  Family workflows_, workflow_seconds_, steps_, step_seconds_, retries_, compensations_, requests_, circuits_;
-  Family commit_seconds_, batch_records_, commit_failures_, leases_, dropped_;
+  Family workflows_, workflow_seconds_, steps_, step_seconds_, retries_, compensations_, requests_, tokens_, circuits_, limited_;
+  Family commit_seconds_, batch_records_, commit_failures_, leases_, recovery_, dropped_;
   std::map<std::pair<std::string, std::string>, std::string> calls_;  ///< agent by instance and path, while it is asked
 };
 

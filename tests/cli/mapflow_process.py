@@ -31,7 +31,10 @@ if "fail_until" in data and not os.path.exists(data["fail_until"]):
     sys.exit(1)
 if "say" in data:
     print(data["say"], file=sys.stderr)
-json.dump({"echo": data.get("value"), "secret_length": len(data.get("secret", ""))}, sys.stdout)
+answer = {"echo": data.get("value"), "secret_length": len(data.get("secret", ""))}
+if "usage" in data:
+    answer["usage"] = data["usage"]
+json.dump(answer, sys.stdout)
 """
 
 HEADER = """

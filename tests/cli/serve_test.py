@@ -87,8 +87,42 @@ class OneNode(ServeTest):
                               ('mapflow_agent_requests_total{agent="worker",outcome="ok"}', 1),
                               ('mapflow_agent_requests_total{agent="worker",outcome="not_yet"}', 2)):
             self.assertEqual(self.metric(address, series), value, series)
-        for series in ("mapflow_store_commit_seconds_count", "mapflow_store_batch_records_count", "mapflow_lease_transfers_total"):
+        for series in ("mapflow_store_commit_seconds_count", "mapflow_store_batch_records_count", "mapflow_lease_transfers_total",
+                       "mapflow_recovery_seconds_count"):
             self.assertGreater(self.metric(address, series), 0, series)
+        self.end(node)
+
+    def test_it_tells_what_it_holds_and_what_waits(self):
+        self.gate()
+        self.write("flow.yaml", workflow(message("b", gate="gate")).replace("worker: {", "worker: { max_concurrent: 1,"))
+        self.write("wait.yaml", workflow("  - { id: held, type: wait, signal: go }\n", name="wait"))
+        node, address = self.serve()
+        for name in ("i", "j"):
+            self.expect(self.mapflow("start", "flow.yaml", "--id", name), 0)
+        self.expect(self.mapflow("start", "wait.yaml", "--id", "k"), 0)
+        self.expect(self.mapflow("pause", "k"), 0)
+        wait_for(lambda: self.metric(address, 'mapflow_queue_depth{queue="agents"}') == 1, "one call to wait for the other")
+        self.assertEqual(self.metric(address, 'mapflow_instances{state="running"}'), 2)
+        self.assertEqual(self.metric(address, 'mapflow_instances{state="paused"}'), 1)
+        self.assertGreaterEqual(self.metric(address, 'mapflow_rate_limited_total{agent="worker"}'), 1)
+        for call in (1, 2):
+            self.wait_for_call("b", call)
+            self.open_gate()
+        wait_for(lambda: self.metric(address, 'mapflow_instances{state="running"}') == 0, "them to be over")
+        _, page = self.get(address, "metrics")
+        for series in ("instances{state=\"pending\"}", "instances{state=\"suspended\"}", "instances{state=\"compensating\"}",
+                       *(f"queue_depth{{queue=\"{queue}\"}}" for queue in ("letters", "inputs", "turns", "agents", "handlers", "events"))):
+            self.assertIn(f"mapflow_{series} 0\n", page)
+        self.end(node)
+
+    def test_it_counts_the_tokens_that_agents_say_they_used(self):
+        self.write("flow.yaml", workflow(message("a", usage={"input_tokens": 120, "output_tokens": 30}) + message("b", value=1)))
+        node, address = self.serve()
+        for name in ("i", "j"):
+            self.expect(self.mapflow("start", "flow.yaml", "--id", name), 0)
+            self.result(name)
+        wait_for(lambda: self.metric(address, 'mapflow_tokens_total{agent="worker",direction="output"}') == 60, "the count")
+        self.assertEqual(self.metric(address, 'mapflow_tokens_total{agent="worker",direction="input"}'), 240)
         self.end(node)
 
     def test_verbs_reach_what_it_runs(self):

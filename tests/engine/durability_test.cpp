@@ -53,6 +53,7 @@ TEST_CASE("a call is made, and a start answered, only when the commit behind the
   world.add(definition(kOneCall));
   world.node();
   slow_commits(world, 1s);
+  world.events.clear();  // those of the node
   const auto started = world.start("i", "one", object({{"x", 7}}));
 
   world.time.advance(900ms);

@@ -21,8 +21,9 @@ AgentGate::Entry LocalGate::enter(Priority priority, Later later) {
   const std::lock_guard lock(mutex_);
   const Ticket ticket = ++last_ticket_;
   const auto entry = gate_.ask(ticket, priority, now);
+  if (entry && *entry == Gate::Entry::goes) return {ticket, Status{}};
+  if (entry || !entry.error().is(code::circuit_open)) publish("agent.limited", object({{"turned_away", !entry.has_value()}}), now);
   if (!entry) return {ticket, fail(entry.error())};
-  if (*entry == Gate::Entry::goes) return {ticket, Status{}};
   waiting_.emplace(ticket, std::move(later));
   arm(now);
   return {ticket, std::nullopt};
@@ -57,7 +58,7 @@ void LocalGate::change(const Change& change) {
     const auto before = gate_.circuit();
     change(now);
     told = advance(now);
-    publish(before, gate_.circuit(), now);
+    tell_circuit(before, gate_.circuit(), now);
   }
   for (Told& each : told) each.later(each.ticket, std::move(each.answer));
 }
@@ -86,15 +87,20 @@ void LocalGate::arm(Timestamp now) {
   });
 }
 
-void LocalGate::publish(CircuitBreaker::State before, CircuitBreaker::State after, Timestamp now) const {
+void LocalGate::tell_circuit(CircuitBreaker::State before, CircuitBreaker::State after, Timestamp now) const {
   using State = CircuitBreaker::State;
   const bool opened = after == State::open && before != State::open;
   const bool closed = after == State::closed && before != State::closed;
-  if (!events_ || !events_->wanted() || (!opened && !closed)) return;
+  if (opened || closed) publish(opened ? "agent.circuit_opened" : "agent.circuit_closed", Value(Object{}), now);
+}
+
+void LocalGate::publish(std::string type, Value data, Timestamp now) const {
+  if (!events_ || !events_->wanted()) return;
   kernel::Event event;
   event.at = now;
-  event.type = opened ? "agent.circuit_opened" : "agent.circuit_closed";
-  event.data = object({{"agent", name_.agent}});
+  event.type = std::move(type);
+  event.data = std::move(data);
+  event.data.set("agent", name_.agent);
   if (!name_.key.empty()) event.data.set("key", name_.key);
   events_->publish({{{}, std::move(event)}});
 }

@@ -75,7 +75,7 @@ struct GateName {
 
 class LocalGate final : public AgentGate, public std::enable_shared_from_this<LocalGate> {
  public:
-  /// Publishes agent.circuit_opened and agent.circuit_closed to `events`, which may be null.
+  /// Publishes agent.circuit_opened, agent.circuit_closed and agent.limited to `events`, which may be null.
   LocalGate(GateName name, const AgentLimits& limits, std::shared_ptr<Executor> executor, std::shared_ptr<const Clock> clock,
             std::shared_ptr<EventSink> events);
 
@@ -96,7 +96,8 @@ class LocalGate final : public AgentGate, public std::enable_shared_from_this<Lo
   void change(const Change& change);
   std::vector<Told> advance(Timestamp now);
   void arm(Timestamp now);
-  void publish(CircuitBreaker::State before, CircuitBreaker::State after, Timestamp now) const;
+  void tell_circuit(CircuitBreaker::State before, CircuitBreaker::State after, Timestamp now) const;
+  void publish(std::string type, Value data, Timestamp now) const;
 
   const GateName name_;
   const std::shared_ptr<Executor> executor_;

@@ -147,6 +147,7 @@ TEST_CASE("a full line turns away, and trying again may help") {
   Crowd crowd(one_call("max_concurrent: 1, bulkhead: 1", ", retry: { max_attempts: 2, initial_delay: 1s, strategy: linear }"));
   crowd.start(1, 3);
   CHECK(crowd.world.stored("3")->state.runs.begin()->second.error->is(code::resource_exhausted));
+  CHECK(crowd.events("agent.limited") == 2);  // one waits, one was turned away
   crowd.world.agents->answer(Value(1));
   crowd.world.time.run_ready();
   CHECK(crowd.last_sent() == "2");
@@ -165,6 +166,7 @@ TEST_CASE("an open circuit is not called: its steps fail, or fall back") {
   CHECK(crowd.events("agent.circuit_opened") == 1);
   crowd.start(3, 3);
   CHECK(crowd.error("3") == "circuit_open");
+  CHECK(crowd.events("agent.limited") == 0);  // it is not busy
   crowd.world.start("4", "spare");  // another definition, the same agent
   crowd.world.time.run_ready();
   CHECK(crowd.world.state("4") == WorkflowState::completed);
