@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "agents/unique_fd.h"
+#include "base/unique_fd.h"
 #include "base/error.h"
 
 namespace mapflow::agents {

@@ -103,14 +103,14 @@ void Tenure::surrender() {
 }
 
 void Tenure::break_off(const Error& first) {
-  // The oldest batch may be in the store or not, when the store could not say. Those behind it are certainly not.
+  // When the store could not say what became of the oldest batch, it may be there, and so may those behind it.
   const bool unknown = first.is(code::unavailable);
   const Error gone(reroute::not_owner, "the partition is being read back");
   Error outcome = first.is(code::fenced) ? gone : first;
   if (unknown) outcome.hint = "the store did not say whether it was carried out: look before you repeat it";
   for (Batch& batch : in_flight_) {
     for (Answered& answered : batch.answers) answered.answer(fail(outcome));
-    outcome = gone;
+    if (!unknown) outcome = gone;
   }
   for (Answered& answered : batch_.answers) answered.answer(fail(gone));
   in_flight_.clear();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "persistence/sqlite_log_file.h"
 #include "persistence/sqlite_reads.h"
 #include "persistence/sqlite_schema.h"
 #include "persistence/sqlite_writer.h"
@@ -43,8 +44,9 @@ class CommitWork final : public sqlite::Work {
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(std::unique_ptr<Database> db, const Database::Options& options, std::uint32_t shared)
-      : path_(db->path()), shared_(shared), readers_(path_, options), writer_(std::move(db)) {}
+  SqliteStore(std::unique_ptr<Database> db, sqlite::LogFile log, const Database::Options& options, std::uint32_t shared)
+      : path_(db->path()), shared_(shared), readers_(path_, options),
+        writer_(std::move(db), [log = std::move(log)]() mutable { return log.sync(); }) {}
 
   std::string name() const override { return "sqlite:" + path_; }
   bool durable() const override { return true; }
@@ -130,7 +132,8 @@ Result<std::unique_ptr<Store>> open_sqlite(const std::string& path, const Sqlite
   if (options.max_pages > 0)
     MAPFLOW_TRY(db->execute(fmt::format("PRAGMA max_page_count = {}", options.max_pages).c_str()));
   MAPFLOW_ASSIGN(const std::uint32_t shared, sqlite::shared_partitions(*db));
-  return std::make_unique<SqliteStore>(std::move(db), connection, shared);
+  MAPFLOW_ASSIGN(sqlite::LogFile log, sqlite::LogFile::open(path));
+  return std::make_unique<SqliteStore>(std::move(db), std::move(log), connection, shared);
 }
 
 }  // namespace mapflow::persistence

@@ -21,7 +21,8 @@ std::int64_t data_version(Database& db) {
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Database> db) : db_(std::move(db)), data_version_(data_version(*db_)) {
+Writer::Writer(std::unique_ptr<Database> db, Flusher::Sync sync)
+    : db_(std::move(db)), flusher_(std::move(sync)), data_version_(data_version(*db_)) {
   // Leftovers only cost space; the next truncation finds them again if this fails.
   if (!sweep_.find_leftovers(*db_)) sweep_.forget();
   thread_ = std::thread([this] { run(); });
@@ -46,9 +47,9 @@ void Writer::push(std::unique_ptr<Work> work) {
 
 void Writer::run() {
   while (!stopped()) {
-    std::vector<Item> group = next_group();
+    Group group = next_group();
     write(group);
-    for (Item& item : group) item.work->finish(std::move(item.outcome));
+    if (!group.items.empty()) flusher_.hand_over(std::move(group));
     let_others_write();
   }
 }
@@ -60,41 +61,55 @@ bool Writer::stopped() {
 
 /// What is queued, in order, up to the bound. Blocks until there is something; empty when it is time to stop, or when
 /// the idle moment serves to sweep the log.
-std::vector<Writer::Item> Writer::next_group() {
+Group Writer::next_group() {
   std::unique_lock lock(mutex_);
   wake_.wait(lock, [this] { return !queue_.empty() || stopping_ || sweep_.pending(); });
-  std::vector<Item> group;
+  Group group;
   for (std::size_t bytes = 0; !queue_.empty() && bytes < kMaxGroupBytes;) {
     bytes += queue_.front()->size_bytes();
-    group.push_back({std::move(queue_.front()), {}});
+    group.items.push_back({std::move(queue_.front()), {}});
     queue_.pop_front();
   }
   return group;
 }
 
-void Writer::write(std::span<Item> group) {
-  if (group.empty() && !sweep_.pending()) return;
-  if (attempt(group) == Ending::decided || group.size() < 2) {
-    note_failures(group);
+void Writer::write(Group& group) {
+  const std::span<Item> items = group.items;
+  if (items.empty() && !sweep_.pending()) return;
+  if (const auto broken = flusher_.broken()) return refuse(items, *broken);
+  if (attempt(items, group.transactions) == Ending::decided || items.size() < 2) {
+    note_failures(items);
     return;
   }
-  for (std::size_t index = 0; index < group.size(); ++index) {
-    const auto alone = group.subspan(index, 1);
-    attempt(alone);
+  for (std::size_t index = 0; index < items.size(); ++index) {
+    const auto alone = items.subspan(index, 1);
+    attempt(alone, group.transactions);
     note_failures(alone);
   }
 }
 
-/// One transaction for the whole group. `rolled_back`: it failed in the middle and certainly did not happen; the
+/// Nothing is written any more.
+void Writer::refuse(std::span<Item> items, const Error& why) {
+  sweep_.forget();
+  for (Item& item : items) {
+    item.outcome = fail(why);
+    const Lease* const lease = item.work->lease();
+    if (!lease) continue;
+    broken_.note_failure(*lease, why);
+    if (auto refused = broken_.refusal(*lease)) item.outcome = fail(*std::move(refused));
+  }
+}
+
+/// One transaction for all of them. `rolled_back`: it failed in the middle and certainly did not happen; the
 /// outcomes then say why, but each Work deserves a transaction of its own.
-Writer::Ending Writer::attempt(std::span<Item> group) {
+Writer::Ending Writer::attempt(std::span<Item> items, std::uint64_t& transactions) {
   if (Status begun = begin(); !begun) {
     sweep_.forget();
-    for (Item& item : group) item.outcome = begun;
+    for (Item& item : items) item.outcome = begun;
     return Ending::decided;
   }
   BrokenLeases broken_here;
-  for (Item& item : group) {
+  for (Item& item : items) {
     const std::int64_t before = db_->changes();
     item.outcome = apply(*item.work, broken_here);
     if (item.outcome) continue;
@@ -104,19 +119,19 @@ Writer::Ending Writer::attempt(std::span<Item> group) {
   if (Status swept = sweep_.step(*db_); !swept) {
     sweep_.forget();
     if (!db_->in_transaction()) {
-      for (Item& item : group)
+      for (Item& item : items)
         if (item.outcome) item.outcome = swept;
       return Ending::rolled_back;
     }
   }
   const Status committed = db_->execute("COMMIT");
   if (committed) {
-    transactions_.fetch_add(1, std::memory_order_relaxed);
-    for (const Item& item : group)
+    ++transactions;
+    for (const Item& item : items)
       if (const auto partition = item.work->shortens_log(); partition && item.outcome) sweep_.note(*partition);
     return Ending::decided;
   }
-  for (Item& item : group)
+  for (Item& item : items)
     if (item.outcome) item.outcome = committed;
   const Ending ending = roll_back();
   // With a full disk nothing was written. After any other failure the transaction may or may not be there: a second
@@ -152,8 +167,8 @@ Writer::Ending Writer::roll_back() {
   return Ending::rolled_back;
 }
 
-void Writer::note_failures(std::span<const Item> group) {
-  for (const Item& item : group)
+void Writer::note_failures(std::span<const Item> items) {
+  for (const Item& item : items)
     if (const Lease* lease = item.work->lease(); lease && !item.outcome)
       broken_.note_failure(*lease, item.outcome.error());
 }

@@ -18,12 +18,12 @@
 //      or not at all, also to a reader in another process.
 //   3. Order: commits of one lease take effect in the order in which commit() was called, and their `done`s are called
 //      in that order. Once one fails, every later commit of that lease fails too (`fenced`, the first failure as its
-//      cause), until the partition is acquired anew.
+//      cause, when it was not carried out), until the partition is acquired anew.
 //   4. Fencing: a commit succeeds only while its epoch is the partition's current one, checked in the same
 //      transaction as the write, and that lease was not released. Epochs of a partition only grow. A refused commit
 //      changes nothing; its error is `fenced`.
-//   5. Unknown outcomes are told apart: `unavailable` means the commit may or may not be there. The owner must not
-//      guess: it acquires the partition anew and reads.
+//   5. Unknown outcomes are told apart: `unavailable` means the commit may or may not be there, and so may those that were
+//      on their way behind it. The owner must not guess: it acquires the partition anew and reads.
 //   6. Reads see every commit whose `done` was called before the read began.
 // Errors of any call: unavailable (try again later), corrupt (stored bytes do not read back), invalid_state (schema of
 // another version), resource_exhausted (disk full; the commit did not happen).

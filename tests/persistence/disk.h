@@ -9,5 +9,9 @@ int syncs();
 /// From now on writing (or syncing) fails with this errno; 0: no more.
 void fail_writes(int error);
 void fail_syncs(int error);
+/// From now on a sync does not return before it is let go.
+void hold_syncs();
+void await_held_sync();
+void let_syncs_go();
 
 }  // namespace mapflow::persistence::testing::disk
