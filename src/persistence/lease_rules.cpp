@@ -25,6 +25,12 @@ Status check_lease(const LeaseRecord& current, const Lease& lease) {
   return {};
 }
 
+Status check_notice(const Lease& lease) {
+  if (lease.notice.size() <= kLongestNotice) return {};
+  return fail(code::invalid_input, fmt::format("partition {}: a notice of {} bytes, at most {} are kept", lease.partition.value,
+                                               lease.notice.size(), kLongestNotice));
+}
+
 Error no_such_partition(Partition partition) {
   return Error(code::not_found, fmt::format("the store has no partition {}", partition.value));
 }

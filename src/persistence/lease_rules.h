@@ -17,12 +17,18 @@ struct LeaseRecord {
   bool released = false;
 };
 
+/// Whether a partition that `node` takes keeps the notice of its current lease.
+inline bool keeps_notice(const LeaseRecord& current, std::string_view node) { return current.node == node; }
+
 /// The lease that `node` gets, or conflict (with retry_after) while another node's lease runs.
 Result<Lease> next_lease(Partition partition, const LeaseRecord& current, std::string_view node, Duration ttl,
                          Timestamp now);
 
 /// Whether the lease still gives the right to write. Errors: fenced.
 Status check_lease(const LeaseRecord& current, const Lease& lease);
+
+/// Errors: invalid_input for a notice that is too long.
+Status check_notice(const Lease& lease);
 
 /// The error of a commit to, or a wish for, a partition that the store does not have.
 Error no_such_partition(Partition partition);

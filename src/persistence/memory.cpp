@@ -18,6 +18,7 @@ namespace {
 
 struct PartitionState {
   LeaseRecord lease;
+  std::string notice;
   std::deque<LogEntry> log;
   LogPosition log_end;  ///< the last position given, also when its entry was dropped
   std::deque<InboxEntry> inbox;
@@ -60,6 +61,7 @@ class MemoryStore final : public Store {
     PartitionState* const state = find(partition);
     if (!state) return fail(no_such_partition(partition));
     MAPFLOW_ASSIGN(Lease lease, next_lease(partition, state->lease, node, ttl, now));
+    if (!keeps_notice(state->lease, node)) state->notice.clear();
     state->lease = {lease.epoch, lease.node, lease.expires, false};
     return lease;
   }
@@ -69,7 +71,9 @@ class MemoryStore final : public Store {
     PartitionState* const state = find(lease.partition);
     if (!state) return fail(no_such_partition(lease.partition));
     MAPFLOW_TRY(check_lease(state->lease, lease));
+    MAPFLOW_TRY(check_notice(lease));
     state->lease.expires = saturating_add(now, ttl);
+    state->notice = lease.notice;
     return Lease{lease.partition, lease.epoch, state->lease.node, state->lease.expires};
   }
 
@@ -88,7 +92,8 @@ class MemoryStore final : public Store {
     std::vector<Lease> current;
     for (std::uint32_t number = 0; number < partitions_.size(); ++number) {
       const LeaseRecord& lease = partitions_[number].lease;
-      if (lease.epoch.value > 0) current.push_back({Partition(number), lease.epoch, lease.node, lease.expires});
+      if (lease.epoch.value > 0)
+        current.push_back({Partition(number), lease.epoch, lease.node, lease.expires, partitions_[number].notice});
     }
     return current;
   }

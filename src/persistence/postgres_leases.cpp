@@ -34,7 +34,8 @@ Result<Lease> acquire(Connection& db, const Schema& schema, Partition partition,
     MAPFLOW_ASSIGN(Lease lease, next_lease(partition, current.lease, node, ttl, now));
     MAPFLOW_ASSIGN(const Rows taken,
                    db.query(schema.sql("UPDATE @.partitions SET epoch = $1, node = $2, expires = $3, released = false,"
-                                       " written = 0 WHERE partition = $4 AND epoch = $5 AND expires = $6"
+                                       " written = 0, notice = CASE WHEN node = $2 THEN notice ELSE '' END"
+                                       " WHERE partition = $4 AND epoch = $5 AND expires = $6"
                                        " AND released::int = $7 RETURNING epoch"),
                             Arguments().add(lease.epoch.value).add(lease.node).add(to_micros(lease.expires))
                                 .add(partition.value).add(current.lease.epoch.value)
@@ -44,11 +45,13 @@ Result<Lease> acquire(Connection& db, const Schema& schema, Partition partition,
 }
 
 Result<Lease> renew(Connection& db, const Schema& schema, const Lease& lease, Duration ttl, Timestamp now) {
+  MAPFLOW_TRY(check_notice(lease));
   const Timestamp expires = saturating_add(now, ttl);
   MAPFLOW_ASSIGN(const Rows renewed,
-                 db.query(schema.sql("UPDATE @.partitions SET expires = $1 WHERE partition = $2 AND epoch = $3"
+                 db.query(schema.sql("UPDATE @.partitions SET expires = $1, notice = $4 WHERE partition = $2 AND epoch = $3"
                                      " AND NOT released RETURNING node"),
-                          Arguments().add(to_micros(expires)).add(lease.partition.value).add(lease.epoch.value)));
+                          Arguments().add(to_micros(expires)).add(lease.partition.value).add(lease.epoch.value)
+                              .add(Bytes{lease.notice})));
   if (renewed.count() > 0) return Lease{lease.partition, lease.epoch, renewed.text(0, 0), expires};
   MAPFLOW_ASSIGN(const Lane current, lane(db, schema, lease.partition));
   MAPFLOW_TRY(check_lease(current.lease, lease));
@@ -62,12 +65,12 @@ Status release(Connection& db, const Schema& schema, const Lease& lease) {
 }
 
 Result<std::vector<Lease>> leases(Connection& db, const Schema& schema) {
-  MAPFLOW_ASSIGN(const Rows rows, db.query(schema.sql("SELECT partition, epoch, node, expires FROM @.partitions"
+  MAPFLOW_ASSIGN(const Rows rows, db.query(schema.sql("SELECT partition, epoch, node, expires, notice FROM @.partitions"
                                                       " WHERE epoch > 0 ORDER BY partition")));
   std::vector<Lease> all;
   for (int row = 0; row < rows.count(); ++row)
     all.push_back({Partition(static_cast<std::uint32_t>(rows.number(row, 0))), Epoch(unsigned_number(rows, row, 1)),
-                   rows.text(row, 2), from_micros(rows.number(row, 3))});
+                   rows.text(row, 2), from_micros(rows.number(row, 3)), std::string(rows.bytes(row, 4))});
   return all;
 }
 

@@ -201,9 +201,12 @@ CREATE VIEW @.mapflow_partitions AS
 SELECT partition, shared, epoch, node, released, @.readable_time(expires) AS expires FROM @.partitions)sql",
 };
 
+constexpr std::string_view kNotices[] = {"ALTER TABLE @.partitions ADD COLUMN notice bytea NOT NULL DEFAULT ''"};
+
 constexpr std::array kMigrations = {
     Migration{1, "tables", kTables},
     Migration{2, "views", kViews},
+    Migration{3, "notices of leases", kNotices},
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ constexpr std::uint64_t kFormat = 1;
 Command read_fields(const std::string& key) {
   return Command{"HMGET", key, "epoch", "node", "expires", "released", "sender", "written", "log_end"};
 }
+constexpr std::size_t kNoticeField = 7;  // behind those, where it is asked for
 
 /// Nothing when there is no such partition.
 std::optional<Lane> lane_in(const Reply& reply) {
@@ -129,9 +130,10 @@ Result<Lease> acquire(Access& access, const Keys& keys, Partition partition, std
 
 Result<Lease> renew(Access& access, const Keys& keys, const Lease& lease, Duration ttl, Timestamp now) {
   const std::string key = keys.partition(lease.partition);
+  MAPFLOW_TRY(check_notice(lease));
   const Timestamp expires = saturating_add(now, ttl);
   Command command(Scripts::all().renew, {key});
-  command.add(lease.epoch.value).add(to_micros(expires));
+  command.add(lease.epoch.value).add(to_micros(expires)).view(lease.notice);
   MAPFLOW_ASSIGN(const Reply node, access.rewrite(key, command));
   if (node.is(Reply::Kind::text)) return Lease{lease.partition, lease.epoch, node.text, expires};
   MAPFLOW_ASSIGN(const Lane current, lane(access, keys, lease.partition));
@@ -153,13 +155,15 @@ Result<std::vector<Lease>> leases(Access& access, const Keys& keys) {
   for (std::uint32_t number = 0; number < count; ++number) {
     std::string key = keys.partition(Partition(number));
     Command command = read_fields(key);
+    command.add("notice");
     reads.emplace_back(std::move(key), std::move(command));
   }
   MAPFLOW_ASSIGN(const std::vector<Reply> replies, access.read_all(reads));
   std::vector<Lease> all;
   for (std::uint32_t number = 0; number < count; ++number)
     if (const auto found = lane_in(replies[number]); found && found->lease.epoch.value > 0)
-      all.push_back({Partition(number), found->lease.epoch, found->lease.node, found->lease.expires});
+      all.push_back({Partition(number), found->lease.epoch, found->lease.node, found->lease.expires,
+                     replies[number].elements[kNoticeField].text});
   return all;
 }
 

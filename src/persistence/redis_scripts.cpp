@@ -142,8 +142,9 @@ return 1
 )lua";
 
 constexpr std::string_view kTake = R"lua(#!lua
-local now = redis.call('HMGET', KEYS[1], 'epoch', 'expires', 'released')
+local now = redis.call('HMGET', KEYS[1], 'epoch', 'expires', 'released', 'node')
 if now[1] ~= ARGV[1] or now[2] ~= ARGV[2] or now[3] ~= ARGV[3] then return 0 end
+if now[4] ~= ARGV[5] then redis.call('HDEL', KEYS[1], 'notice') end
 redis.call('HSET', KEYS[1], 'epoch', ARGV[4], 'node', ARGV[5], 'expires', ARGV[6], 'released', 0, 'written', 0)
 return 1
 )lua";
@@ -151,7 +152,7 @@ return 1
 constexpr std::string_view kRenew = R"lua(#!lua
 local now = redis.call('HMGET', KEYS[1], 'epoch', 'released', 'node')
 if now[1] ~= ARGV[1] or now[2] ~= '0' then return false end
-redis.call('HSET', KEYS[1], 'expires', ARGV[2])
+redis.call('HSET', KEYS[1], 'expires', ARGV[2], 'notice', ARGV[3])
 return now[3]
 )lua";
 

@@ -53,10 +53,10 @@ Result<std::uint32_t> shared_partitions(Database& db) {
 }
 
 Result<std::vector<Lease>> leases(Database& db) {
-  Query query = db.query("SELECT partition, epoch, node, expires FROM partitions WHERE epoch > 0 ORDER BY partition");
+  Query query = db.query("SELECT partition, epoch, node, expires, notice FROM partitions WHERE epoch > 0 ORDER BY partition");
   return read_all<Lease>(query, [](const Query& row) -> Result<Lease> {
     return Lease{Partition(static_cast<std::uint32_t>(row.integer(0))), Epoch(unsigned_number(row, 1)),
-                 std::string(row.text(2)), from_micros(row.integer(3))};
+                 std::string(row.text(2)), from_micros(row.integer(3)), std::string(row.text(4))};
   });
 }
 

@@ -99,6 +99,8 @@ SELECT partition, shared, epoch, node, released,
        strftime('%Y-%m-%dT%H:%M:%fZ', expires / 1e6, 'unixepoch') AS expires
 FROM partitions;
 )sql"},
+    // The last column, so that what a commit reads of the row stands before it.
+    Migration{2, "notices of leases", "ALTER TABLE partitions ADD COLUMN notice BLOB NOT NULL DEFAULT x''"},
 };
 constexpr int kNewest = kMigrations.back().number;
 

@@ -80,8 +80,9 @@ Result<Partition> create_private_partition(Database& db) {
 Result<Lease> acquire(Database& db, Partition partition, std::string_view node, Duration ttl, Timestamp now) {
   MAPFLOW_ASSIGN(const LeaseRecord current, lease_record(db, partition));
   MAPFLOW_ASSIGN(Lease lease, next_lease(partition, current, node, ttl, now));
-  MAPFLOW_TRY(db.query("UPDATE partitions SET epoch = ?, node = ?, expires = ?, released = 0 WHERE partition = ?",
-                       lease.epoch.value, lease.node, to_micros(lease.expires), partition.value)
+  MAPFLOW_TRY(db.query("UPDATE partitions SET epoch = ?, node = ?, expires = ?, released = 0,"
+                       " notice = CASE WHEN ? THEN notice ELSE x'' END WHERE partition = ?",
+                       lease.epoch.value, lease.node, to_micros(lease.expires), keeps_notice(current, node), partition.value)
                   .run());
   return lease;
 }
@@ -89,9 +90,10 @@ Result<Lease> acquire(Database& db, Partition partition, std::string_view node, 
 Result<Lease> renew(Database& db, const Lease& lease, Duration ttl, Timestamp now) {
   MAPFLOW_ASSIGN(LeaseRecord current, lease_record(db, lease.partition));
   MAPFLOW_TRY(check_lease(current, lease));
+  MAPFLOW_TRY(check_notice(lease));
   const Timestamp expires = saturating_add(now, ttl);
-  MAPFLOW_TRY(db.query("UPDATE partitions SET expires = ? WHERE partition = ?", to_micros(expires),
-                       lease.partition.value)
+  MAPFLOW_TRY(db.query("UPDATE partitions SET expires = ?, notice = ? WHERE partition = ?", to_micros(expires),
+                       Blob{lease.notice}, lease.partition.value)
                   .run());
   return Lease{lease.partition, lease.epoch, std::move(current.node), expires};
 }

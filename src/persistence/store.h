@@ -57,7 +57,11 @@ struct Lease {
   Epoch epoch;
   std::string node;
   Timestamp expires;
+  /// What its holder tells all others; opaque. Only renew() writes it and only leases() gives it; empty anywhere else.
+  std::string notice = {};
 };
+/// So many bytes a notice may have.
+inline constexpr std::size_t kLongestNotice = 64 * 1024;
 
 /// What can be known of an instance without replaying it. Texts are what people filter by.
 struct InstanceRow {
@@ -163,11 +167,13 @@ class Store {
   /// Makes a partition of its own for one process, so that it never waits for another one's.
   virtual Result<Partition> create_private_partition() = 0;
   /// Takes the partition under the next epoch. Errors: conflict (with retry_after) while another node's lease runs;
-  /// not_found when there is no such partition. A node may take its own running lease anew, as after a restart.
+  /// not_found when there is no such partition. A node may take its own running lease anew, as after a restart. The notice stays with the node that left it;
+  /// another node begins without one.
   /// `now` and `ttl` are the caller's; a wrong clock can cost liveness, never safety.
   virtual Result<Lease> acquire(Partition partition, std::string_view node, Duration ttl, Timestamp now) = 0;
-  /// Moves the expiry on, also of an expired lease that nobody took. Errors: fenced when the epoch is no longer
-  /// current or the lease was released.
+  /// Moves the expiry on, also of an expired lease that nobody took, and replaces its notice with that of `lease`.
+  /// Whoever asks for leases() once it returned sees both. Errors: fenced when the epoch is no longer current or the
+  /// lease was released; invalid_input for a notice above kLongestNotice.
   virtual Result<Lease> renew(const Lease& lease, Duration ttl, Timestamp now) = 0;
   /// Lets go at once, so that another node need not wait for the expiry; commits queued before it still take effect.
   /// The lease stays listed, expired at the epoch of time. Letting go of a lost lease is no error.

@@ -80,6 +80,34 @@ void check_leases(const StoreFactory& make) {
     CHECK(leases->at(1).expires == taken.expires);
   }
 
+  SUBCASE("a notice is seen by everybody once the renewal returned, and stays with the node that left it") {
+    using namespace std::string_literals;
+    Lease lease = acquire(store, p0, "n1");
+    const auto notice = [&] { return tested->other().leases().value().at(0).notice; };
+    CHECK(notice().empty());
+    lease.notice = "any bytes: \0\xff\n"s;
+    REQUIRE(store.renew(lease, kTtl, kNow));
+    CHECK(notice() == lease.notice);
+    CHECK(commit(store, log_commit(lease, "x")));
+    CHECK(notice() == lease.notice);
+    lease.notice = std::string(kLongestNotice, '\x80');
+    REQUIRE(store.renew(lease, kTtl, kNow));
+    CHECK(notice() == lease.notice);
+    lease.notice += 'x';
+    CHECK(error_code(store.renew(lease, kTtl, kNow)) == code::invalid_input);
+    CHECK(notice().size() == kLongestNotice);
+
+    Lease again = acquire(store, p0, "n1");
+    CHECK(again.notice.empty());
+    CHECK(notice().size() == kLongestNotice);
+    CHECK(error_code(store.renew(Lease(again.partition, lease.epoch, "n1", kNow), kTtl, kNow)) == code::fenced);
+    CHECK(notice().size() == kLongestNotice);
+    again.notice = "mine";
+    REQUIRE(store.renew(again, kTtl, kNow));
+    acquire(tested->other(), p0, "n2", kNow + 1h);
+    CHECK(notice().empty());
+  }
+
   SUBCASE("private partitions come after the shared ones and are given once") {
     REQUIRE(store.shared_partitions() > 0);
     const auto first = store.create_private_partition();

@@ -85,6 +85,17 @@ TEST_CASE("the number of shared partitions is chosen when the schema is made") {
   check_partition_count(shared_postgres().url(fresh_schema()));
 }
 
+TEST_CASE("a schema from before leases had notices gets them, and keeps what it has") {
+  const std::string old = fresh_name();
+  Lease lease = acquire(*open_or_fail(shared_postgres().url("schema=" + old)), Partition(0));
+  shared_postgres().sql("ALTER TABLE " + old + ".partitions DROP COLUMN notice; DELETE FROM " + old + ".migrations WHERE number = 3");
+  const auto store = open_or_fail(shared_postgres().url("schema=" + old));
+  lease.notice = "well";
+  REQUIRE(store->renew(lease, kTtl, kNow));
+  CHECK(store->leases()->front().epoch == lease.epoch);
+  CHECK(store->leases()->front().notice == "well");
+}
+
 TEST_CASE("a schema of a newer program, or of another one, is refused and left as it is") {
   const std::string newer = fresh_name(), foreign = fresh_name();
   (void)open_or_fail(shared_postgres().url("schema=" + newer));

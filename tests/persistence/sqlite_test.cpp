@@ -375,13 +375,26 @@ TEST_CASE("damaged history is reported as corrupt, with the instance") {
   CHECK(error_code(store->history("a")) == code::corrupt);
 }
 
+TEST_CASE("a store from before leases had notices gets them, and keeps what it has") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("s.db");
+  Lease lease = acquire(*open_or_fail(path), Partition(0));
+  run_sql(path, "ALTER TABLE partitions DROP COLUMN notice; DELETE FROM migrations WHERE number = 2");
+  const auto store = open_or_fail(path);
+  REQUIRE(store->leases()->size() == 1);
+  CHECK(store->leases()->front().epoch == lease.epoch);
+  lease.notice = "well";
+  REQUIRE(store->renew(lease, kTtl, kNow));
+  CHECK(store->leases()->front().notice == "well");
+}
+
 TEST_CASE("a store of a newer program is left alone") {
   const TemporaryFolder folder;
   const std::string path = folder.path("s.db");
   (void)open_or_fail(path);
   run_sql(path, "INSERT INTO migrations VALUES (99, 'from the future', '2030-01-01')");
   check_refused(path, code::invalid_state, "99");
-  check_refused(path, code::invalid_state, "up to 1");
+  check_refused(path, code::invalid_state, "up to 2");
   check_refused(path, code::invalid_state, "newer program");
 }
 
