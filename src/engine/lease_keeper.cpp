@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/limits/shared_limits.h"
+
 namespace mapflow::engine {
 
 using persistence::Lease;
@@ -15,8 +17,6 @@ namespace {
 constexpr Duration kFirstBackOff = std::chrono::milliseconds(50);
 constexpr Duration kLongestBackOff = std::chrono::seconds(5);
 constexpr Duration kTakeRetry = std::chrono::milliseconds(100);
-
-bool shares(std::string_view node) { return node.find('/') == std::string_view::npos; }
 
 /// How many of `partitions` are the node's by right.
 std::size_t quota(std::size_t partitions, const std::set<std::string, std::less<>>& nodes, std::string_view node) {
@@ -108,11 +108,13 @@ Result<Partition> LeaseKeeper::take_own() {
     for (const Lease& lease : leases)
       if (lease.node == context_.node && lease.partition.value >= context_.store->shared_partitions()) {
         MAPFLOW_TRY(acquire(lease.partition, true));
+        own_ = lease.partition;
         return lease.partition;
       }
   }
   MAPFLOW_ASSIGN(const Partition created, context_.store->create_private_partition());
   MAPFLOW_TRY(acquire(created, true));
+  own_ = created;
   return created;
 }
 
@@ -156,11 +158,31 @@ void LeaseKeeper::round() {
   post_in(Duration(static_cast<std::int64_t>(third) - spread), [](LeaseKeeper& self) { self.round(); });
 }
 
+Result<Lease> LeaseKeeper::renew(Lease lease) {
+  if (lease.partition == own_) lease.notice = notice_;
+  return context_.store->renew(lease, context_.ttl, context_.clock->now());
+}
+
+/// The second look tells whether the others leave room for what is claimed now and was not before.
+void LeaseKeeper::share_limits(const std::vector<Lease>& leases) {
+  if (!context_.limits || !own_) return;
+  context_.limits->hear(leases, *own_);
+  std::string notice = context_.limits->say();
+  if (notice == notice_) return;
+  notice_ = std::move(notice);
+  const auto own = held_.find(*own_);
+  if (own == held_.end() || own->second.standing != Held::Standing::running) return;
+  const auto renewed = renew(own->second.lease);
+  if (!renewed) return;  // the next round says why
+  own->second.lease.expires = renewed->expires;
+  if (const auto again = context_.store->leases()) context_.limits->hear(*again, *own_);
+}
+
 void LeaseKeeper::renew_all() {
   std::vector<Partition> lost;
   for (auto& [partition, held] : held_) {
     if (held.standing == Held::Standing::broken) continue;
-    auto renewed = context_.store->renew(held.lease, context_.ttl, context_.clock->now());
+    auto renewed = renew(held.lease);
     if (renewed) {
       held.lease.expires = renewed->expires;
       held.back_off = {};
@@ -189,6 +211,7 @@ void LeaseKeeper::share() {
   if (!leases) return say(fmt::format("leases not read: {}", leases.error().to_string()));
   const Timestamp now = context_.clock->now();
   const std::uint32_t count = context_.store->shared_partitions();
+  share_limits(*leases);
   take_orphans(*leases, now);
   if (count == 0) return;
   std::set<std::string, std::less<>> nodes{context_.node};

@@ -10,6 +10,9 @@
 // one more, so all nodes come to the same answer without talking. Clocks may differ: that costs time, never safety,
 // for the store fences every commit.
 //
+// What the nodes tell each other of their agents' limits (limits/shared_limits.h) stands as a notice in the lease of that
+// partition of their own. When it changes, it is written and all leases are read a second time in the round.
+//
 // A process that shares nothing (`mapflow run`) has a name with a '/' in it, and is not counted. When its lease has run out
 // and something unfinished is in its partition, the node that sees it first takes that over.
 #pragma once
@@ -17,7 +20,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +35,11 @@
 
 namespace mapflow::engine {
 
+class SharedLimits;
+
+/// Whether a node of that name shares the store's partitions with others.
+inline bool shares(std::string_view node) { return node.find('/') == std::string_view::npos; }
+
 struct LeaseKeeperContext {
   std::shared_ptr<Executor> executor;
   std::shared_ptr<const Clock> clock;
@@ -39,6 +49,7 @@ struct LeaseKeeperContext {
   std::string node;            ///< name of this node; with a '/' unless it shares
   Duration ttl = std::chrono::seconds(5);
   bool share = true;           ///< take part in running the shared partitions
+  std::shared_ptr<SharedLimits> limits;  ///< what the nodes tell each other of them; null: nothing
 
   // What it tells the shards; called on the executor.
   std::function<void(const persistence::Lease&)> gained;
@@ -81,7 +92,9 @@ class LeaseKeeper : public std::enable_shared_from_this<LeaseKeeper> {
   void acquire_anew(persistence::Partition partition);
   void round();
   void renew_all();
+  Result<persistence::Lease> renew(persistence::Lease lease);
   void share();
+  void share_limits(const std::vector<persistence::Lease>& leases);
   void take_orphans(const std::vector<persistence::Lease>& leases, Timestamp now);
   void hand_over(persistence::Partition partition);
   void let_go(const persistence::Lease& lease);
@@ -89,6 +102,8 @@ class LeaseKeeper : public std::enable_shared_from_this<LeaseKeeper> {
   const LeaseKeeperContext context_;
   std::map<persistence::Partition, Held> held_;
   std::map<persistence::Partition, persistence::Epoch> empty_;  ///< of others, with nothing unfinished in them at that epoch
+  std::optional<persistence::Partition> own_;
+  std::string notice_;  ///< of the own lease
   bool stopping_ = false;
   std::vector<std::move_only_function<void()>> stopped_;
 };

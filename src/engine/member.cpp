@@ -3,6 +3,9 @@
 #include <atomic>
 #include <utility>
 
+#include "engine/checksum.h"
+#include "engine/limits/shared_limits.h"
+
 namespace mapflow::engine {
 
 using persistence::Lease;
@@ -12,6 +15,12 @@ Member::Member(MemberContext context) {
   // The keeper tells the shards and they tell it; each holds the other weakly, so that both can go at any moment.
   auto keeper_slot = std::make_shared<std::weak_ptr<LeaseKeeper>>();
   std::vector<std::weak_ptr<Shard>> weak_shards;
+  std::shared_ptr<SharedLimits> limits;
+  if (!context.dispatch.gates && context.share) {
+    limits = std::make_shared<SharedLimits>(context.node, context.ttl, context.control, context.clock, context.events);
+    context.dispatch.gates =
+        std::make_shared<Gatekeeper>([limits](const GateName& name, const AgentLimits& of) { return limits->make(name, of); });
+  }
   if (!context.dispatch.gates)
     context.dispatch.gates = std::make_shared<Gatekeeper>(context.control, context.clock, context.events);
   for (const auto& executor : context.executors) {
@@ -27,7 +36,7 @@ Member::Member(MemberContext context) {
   };
   LeaseKeeperContext leases{context.control, context.clock, context.random, context.store,
                             context.log,     context.node,  context.ttl,    context.share,
-                            {},              {},            {}};
+                            limits,          {},            {},             {}};
   leases.gained = [shard_for](const Lease& lease) {
     if (const auto shard = shard_for(lease.partition)) shard->adopt(lease);
   };
@@ -64,9 +73,7 @@ Partition start_partition_of(const Definition& workflow, std::string_view instan
 }
 
 Partition shared_partition_of(std::string_view instance, std::uint32_t shared_partitions) {
-  // FNV-1a: part of what a store means, so it never changes.
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char byte : instance) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+  const std::uint64_t hash = fnv1a(instance);
   return Partition(static_cast<std::uint32_t>((hash ^ (hash >> 32)) % shared_partitions));
 }
 

@@ -49,6 +49,31 @@ bool LocalGate::at_rest() const {
   return gate_.at_rest(clock_->now());
 }
 
+GateWord LocalGate::word() {
+  const std::lock_guard lock(mutex_);
+  return gate_.word(clock_->now());
+}
+
+std::size_t LocalGate::shrink(const Amounts& share) {
+  const Timestamp now = clock_->now();
+  const std::lock_guard lock(mutex_);
+  gate_.set_share(at_most(gate_.share(), share), gate_.share_until(), now);
+  return gate_.going();
+}
+
+void LocalGate::grow(const Amounts& share, Timestamp until, Timestamp open_until) {
+  change([&](Timestamp now) {
+    gate_.set_share(at_least(gate_.share(), share), until, now);
+    gate_.trip(open_until, now);
+  });
+}
+
+void LocalGate::begin(const Amounts& share, Timestamp until, const std::optional<Before>& before) {
+  const std::lock_guard lock(mutex_);
+  if (before) gate_.set_share({share.slots, before->tokens}, until, before->since);
+  gate_.set_share(share, until, before ? before->since : clock_->now());
+}
+
 template <class Change>
 void LocalGate::change(const Change& change) {
   const Timestamp now = clock_->now();

@@ -1,5 +1,5 @@
-// The gate of one agent as the dispatchers of many shards see it. Answers may come later, so a gate may as well ask
-// somebody else: LocalGate keeps one node's limits; one that the nodes of a store share would stand behind the same face.
+// The gate of one agent as the dispatchers of many shards see it. LocalGate is a node's: it has the limits for itself, or that
+// share of them which SharedLimits (shared_limits.h) tells it.
 #pragma once
 
 #include <cstdint>
@@ -67,10 +67,11 @@ class Permit {
   Ticket ticket_ = 0;
 };
 
-/// Whose gate it is, for people.
+/// Whose gate it is.
 struct GateName {
   std::string agent;
   std::string key;  ///< the value of `key:`; empty without one
+  GateId id = 0;    ///< the same in every process: of the agent's name, settings and limits, and the key
 };
 
 class LocalGate final : public AgentGate, public std::enable_shared_from_this<LocalGate> {
@@ -84,6 +85,23 @@ class LocalGate final : public AgentGate, public std::enable_shared_from_this<Lo
   void judge(Ticket ticket, Verdict verdict) override;
   void end(Ticket ticket) override;
   bool at_rest() const override;
+
+  // --- a share of the limits, for SharedLimits ---
+  const GateName& name() const { return name_; }
+  /// Gate::word.
+  GateWord word();
+  /// From now on at most so much, and never more than before. Gives how many calls are under way: never more afterwards,
+  /// until it is given more.
+  std::size_t shrink(const Amounts& share);
+  /// At least so much until `until`, and no calls until `open_until`.
+  void grow(const Amounts& share, Timestamp until, Timestamp open_until);
+  struct Before {
+    std::uint32_t tokens = 0;  ///< it had so many …
+    Timestamp since{};         ///< … then
+  };
+  /// Its first share, before anybody calls. Without `before` it has all the tokens of it.
+  void begin(const Amounts& share, Timestamp until, const std::optional<Before>& before);
+  const Amounts& limit() const { return gate_.limit(); }
 
  private:
   struct Told {

@@ -32,6 +32,12 @@ void CircuitBreaker::open(Timestamp now) {
   open_until_ = saturating_add(now, policy_.open_for);
 }
 
+void CircuitBreaker::trip(Timestamp until, Timestamp now) {
+  if (until <= now || (state_ == State::open && until <= open_until_)) return;
+  become(State::open);
+  open_until_ = until;
+}
+
 void CircuitBreaker::become(State state) {
   state_ = state;
   ++phase_;

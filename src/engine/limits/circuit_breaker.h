@@ -34,6 +34,9 @@ class CircuitBreaker {
   /// A call ended that was let through in `phase`.
   void ended(Phase phase, Verdict verdict, Timestamp now);
 
+  /// Somebody else found the agent unwell: open until `until` at least.
+  void trip(Timestamp until, Timestamp now);
+
   State state() const { return state_; }
   /// While open: when probes may pass.
   Timestamp open_until() const { return open_until_; }

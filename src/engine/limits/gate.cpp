@@ -2,18 +2,28 @@
 
 #include <fmt/format.h>
 
-namespace mapflow::engine {
+#include <algorithm>
+#include <cmath>
 
-Gate::Gate(const AgentLimits& limits) : max_concurrent_(limits.max_concurrent), bulkhead_(limits.bulkhead) {
+namespace mapflow::engine {
+namespace {
+
+constexpr double kShortestLook = 0.1;  // in seconds: a shorter time says little of how often calls come
+
+}  // namespace
+
+Gate::Gate(const AgentLimits& limits)
+    : bulkhead_(limits.bulkhead), limit_{limits.max_concurrent.value_or(0), limits.rate ? limits.rate->burst : 0}, share_(limit_) {
   if (limits.rate) bucket_.emplace(*limits.rate);
   if (limits.breaker) breaker_.emplace(*limits.breaker);
 }
 
 Result<Gate::Entry> Gate::ask(Ticket ticket, Priority priority, Timestamp now) {
   if (breaker_ && !breaker_->admit(now)) return fail(circuit_open(now));
+  ++came_;
   Call& call = calls_[ticket];
   if (breaker_) call.phase = breaker_->phase();
-  if (line_.empty() && has_slot() && (!bucket_ || bucket_->take(now))) {
+  if (line_.empty() && has_slot(now) && (!bucket_ || bucket_->take(now))) {
     start(call);
     return Entry::goes;
   }
@@ -56,7 +66,7 @@ Gate::Moved Gate::advance(Timestamp now) {
   const bool open = circuit() == CircuitBreaker::State::open;
   while (const Ticket* const first = line_.first()) {
     const Ticket ticket = *first;
-    if (!open && (!has_slot() || (bucket_ && !bucket_->take(now)))) break;
+    if (!open && (!has_slot(now) || (bucket_ && !bucket_->take(now)))) break;
     line_.pop();
     if (open) {
       calls_.erase(ticket);
@@ -70,12 +80,37 @@ Gate::Moved Gate::advance(Timestamp now) {
 }
 
 Timestamp Gate::next(Timestamp now) const {
-  if (line_.empty() || !has_slot() || !bucket_) return kNever;
+  if (line_.empty() || !has_slot(now) || !bucket_) return kNever;
   return bucket_->next(now);
 }
 
 bool Gate::at_rest(Timestamp now) const {
   return calls_.empty() && (!bucket_ || bucket_->full(now)) && (!breaker_ || breaker_->fresh());
+}
+
+void Gate::set_share(const Amounts& share, Timestamp until, Timestamp now) {
+  share_until_ = until;
+  if (bucket_ && share.tokens != share_.tokens) bucket_->keep(share.tokens, now);
+  share_ = share;
+}
+
+GateWord Gate::word(Timestamp now) {
+  if (came_since_ == Timestamp{}) came_since_ = now;
+  if (const double seconds = static_cast<double>((now - came_since_).count()) / 1e6; seconds >= kShortestLook) {
+    per_second_ = (per_second_ + came_ / seconds) / 2;
+    came_ = 0;
+    came_since_ = now;
+  }
+  GateWord word{.limit = limit_};
+  const auto up_to = [](std::uint32_t limit, double wanted) { return static_cast<std::uint32_t>(std::min<double>(limit, std::round(wanted))); };
+  word.demand.slots = up_to(limit_.slots, static_cast<double>(calls_.size()));
+  if (bucket_) {
+    const RateLimit& rate = bucket_->whole();
+    word.demand.tokens = up_to(limit_.tokens, static_cast<double>(line_.size()) + per_second_ * rate.burst / rate.per_second);
+  }
+  if (circuit() == CircuitBreaker::State::open && breaker_->open_until() > now) word.open_until = breaker_->open_until();
+  word.busy = !calls_.empty() || (bucket_ && !bucket_->full(now)) || word.open_until != Timestamp{} || word.demand != Amounts{};
+  return word;
 }
 
 Error Gate::circuit_open(Timestamp now) const {
@@ -90,7 +125,7 @@ Error Gate::circuit_open(Timestamp now) const {
 Error Gate::line_full(Timestamp now) const {
   Error error(code::resource_exhausted, fmt::format("{} calls wait for the agent, and its bulkhead lets no more wait", line_.size()));
   error.retryable = true;
-  if (bucket_ && has_slot()) error.retry_after_us = (bucket_->next(now) - now).count();
+  if (bucket_ && has_slot(now)) error.retry_after_us = (bucket_->next(now) - now).count();
   return error;
 }
 

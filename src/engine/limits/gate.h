@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "engine/limits/circuit_breaker.h"
+#include "engine/limits/shares.h"
 #include "engine/limits/token_bucket.h"
 #include "engine/limits/waiting_line.h"
 #include "model/limits.h"
@@ -56,6 +57,19 @@ class Gate {
   /// Why a call is turned away now.
   Error circuit_open(Timestamp now) const;
 
+  // --- one of many, for the nodes of a store (shares.h) ---
+  /// Until `until` it may use no more than `share` of its limits; then it lets nobody go, before it is told anew. A gate that
+  /// is never told has its limits for itself. Calls that go already go on.
+  void set_share(const Amounts& share, Timestamp until, Timestamp now);
+  void trip(Timestamp until, Timestamp now) {
+    if (breaker_) breaker_->trip(until, now);
+  }
+  /// What to tell others, without a claim. Looks at how many came since it was asked last.
+  GateWord word(Timestamp now);
+  const Amounts& share() const { return share_; }
+  Timestamp share_until() const { return share_until_; }
+  const Amounts& limit() const { return limit_; }
+
   std::size_t going() const { return going_; }
   std::size_t waiting() const { return line_.size(); }
   CircuitBreaker::State circuit() const { return breaker_ ? breaker_->state() : CircuitBreaker::State::closed; }
@@ -68,13 +82,20 @@ class Gate {
     bool judged = false;
     std::optional<WaitingLine<Ticket>::Place> place;  ///< while it waits
   };
-  bool has_slot() const { return !max_concurrent_ || going_ < *max_concurrent_; }
+  bool has_slot(Timestamp now) const {
+    return limit_ == Amounts{} || (now < share_until_ && (!limit_.slots || going_ < share_.slots));
+  }
   void start(Call& call);
   Error line_full(Timestamp now) const;
 
   std::optional<TokenBucket> bucket_;
   std::optional<CircuitBreaker> breaker_;
-  std::optional<std::uint32_t> max_concurrent_, bulkhead_;
+  std::optional<std::uint32_t> bulkhead_;
+  Amounts limit_, share_;
+  Timestamp share_until_ = kNever;
+  std::uint32_t came_ = 0;      ///< calls, since word() was asked last
+  Timestamp came_since_{};
+  double per_second_ = 0;       ///< so many came of late
   std::unordered_map<Ticket, Call> calls_;
   WaitingLine<Ticket> line_{kPriorityWorth};
   std::size_t going_ = 0;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/checksum.h"
 #include "jinja/workflow.h"
 #include "value/json.h"
 
@@ -21,7 +22,7 @@ Gatekeeper::Gatekeeper(std::shared_ptr<Executor> executor, std::shared_ptr<const
 Result<std::shared_ptr<AgentGate>> Gatekeeper::gate(const kernel::Program& program, const AgentConfig& agent,
                                                     const Envelope& envelope) {
   MAPFLOW_ASSIGN(const auto rules, this->rules(program, agent));
-  GateName name{agent.name, {}};
+  GateName name{agent.name, {}, {}};
   if (rules->key) {
     auto key = rules->key->evaluate(jinja::ValueScope(to_value(envelope)));
     if (!key) {
@@ -30,8 +31,10 @@ Result<std::shared_ptr<AgentGate>> Gatekeeper::gate(const kernel::Program& progr
     }
     name.key = key->is_text() ? std::string(key->as_text()) : to_canonical_json(*key);
   }
+  const std::string whole = rules->identity + '\n' + name.key;
+  name.id = fnv1a(whole);
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<AgentGate>& gate = gates_[rules->identity + '\n' + name.key];
+  std::shared_ptr<AgentGate>& gate = gates_[whole];
   if (gate) return gate;
   gate = make_(name, rules->limits);
   const auto made = gate;

@@ -12,7 +12,17 @@ namespace mapflow::engine {
 /// Pure: time is an argument. A time before one that was given earlier counts as that earlier one.
 class TokenBucket {
  public:
-  explicit TokenBucket(RateLimit limit) : limit_(limit), tokens_(limit.burst) {}
+  explicit TokenBucket(RateLimit limit) : whole_(limit), limit_(limit), tokens_(limit.burst) {}
+
+  /// From now on it keeps only so many of its tokens, which come back at the same part of its rate. Tokens that it did not have
+  /// before begin as taken: whoever had them may just have used them.
+  void keep(std::uint32_t tokens, Timestamp now) {
+    refill(now);
+    limit_.burst = std::min(tokens, whole_.burst);
+    limit_.per_second = whole_.per_second * limit_.burst / whole_.burst;
+    tokens_ = std::min<double>(tokens_, limit_.burst);
+  }
+  const RateLimit& whole() const { return whole_; }
 
   /// Takes a token; false when there is none yet.
   bool take(Timestamp now) {
@@ -26,6 +36,7 @@ class TokenBucket {
     TokenBucket then = *this;
     then.refill(now);
     if (then.tokens_ >= kWhole) return now;
+    if (limit_.burst == 0) return kNever;
     return saturating_add(now, Duration(static_cast<std::int64_t>(std::ceil((1 - then.tokens_) / limit_.per_second * 1e6))));
   }
   bool full(Timestamp now) const {
@@ -46,7 +57,7 @@ class TokenBucket {
     filled_ = now;
   }
 
-  RateLimit limit_;
+  RateLimit whole_, limit_;
   double tokens_;
   Timestamp filled_{};
 };
