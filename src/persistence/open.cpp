@@ -10,9 +10,11 @@
 #include "persistence/open.h"
 #include "persistence/postgres.h"
 #include "persistence/redis.h"
+#include "persistence/sealing.h"
 #include "persistence/sqlite.h"
 #include "persistence/store.h"
 #include "persistence/tiered.h"
+#include "persistence/url.h"
 
 namespace mapflow::persistence {
 namespace {
@@ -92,8 +94,18 @@ constexpr std::array kSchemes = {
     Scheme{"rediss+cluster", "", [](std::string_view rest) { return open_redis_url("rediss+cluster", rest); }},
     Scheme{"tiered", "tiered:FILE", open_tiered},
     Scheme{"encrypted", "encrypted:KEYS:URL",
-           [](std::string_view rest) { return open_encrypted(rest, [](std::string_view url) { return open(url); }); }},
+           [](std::string_view rest) { return open_encrypted(rest, open_as_it_is); }},
 };
+
+/// Whoever goes on without the keys understands nothing, and what they write nobody expects there. Definitions tell, for no
+/// instance is without one. Errors: invalid_state.
+Status check_in_the_clear(Store& store, std::string_view url) {
+  const auto first = store.definitions({}, 1);
+  if (!first || first->empty() || !is_sealed(first->front().document)) return {};  // what does not read is told when it is needed
+  return fail(code::invalid_state, fmt::format("{}: what is in this store is encrypted, and no keys are named", store.name()),
+              fmt::format("name them in front of it: --store encrypted:KEYS:{}, with KEYS the file of its keys, or env=NAME for the"
+                          " variable that holds them", without_password(url)));
+}
 
 }  // namespace
 
@@ -105,6 +117,12 @@ std::string known_urls() {
 }
 
 Result<std::unique_ptr<Store>> open(std::string_view url) {
+  MAPFLOW_ASSIGN(auto store, open_as_it_is(url));
+  if (!url.starts_with(kEncrypted)) MAPFLOW_TRY(check_in_the_clear(*store, url));
+  return store;
+}
+
+Result<std::unique_ptr<Store>> open_as_it_is(std::string_view url) {
   const std::size_t colon = url.find(':');
   if (colon == url.npos)
     return fail(code::invalid_input, fmt::format("'{}' is not the URL of a store (known: {})", url, known_urls()),
@@ -135,7 +153,7 @@ Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shar
   }
   if (url.starts_with(kEncrypted))
     return open_encrypted(rest, [&](std::string_view behind) { return open_cut(behind, shared_partitions); });
-  return open(url);
+  return open_as_it_is(url);
 }
 
 std::string_view unencrypted(std::string_view url) {

@@ -14,7 +14,10 @@ namespace mapflow::persistence {
 /// The forms that URLs of stores have, for people: `memory:, sqlite:PATH, …`.
 std::string known_urls();
 
-/// As open(); a store that is made here gets so many shared partitions, whatever its URL says. One that is there keeps its
+/// As open(), but also a store in which everything is encrypted, as it is: for who only carries it from one place to another.
+Result<std::unique_ptr<Store>> open_as_it_is(std::string_view url);
+
+/// As open_as_it_is(); a store that is made here gets so many shared partitions, whatever its URL says. One that is there keeps its
 /// number, and so does a composite one.
 Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shared_partitions);
 

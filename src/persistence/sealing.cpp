@@ -80,7 +80,7 @@ std::unexpected<Error> damaged(std::string_view how) { return fail(code::corrupt
 
 /// Takes it off the front of `sealed`.
 Result<Header> read_header(std::string_view& sealed) {
-  if (!sealed.starts_with(kMagic))
+  if (!is_sealed(sealed))
     return fail(code::corrupt, "a stored text is not encrypted, though the store is said to be",
                 "what was stored without encryption is exported without it, and imported into a new store");
   std::string_view rest = sealed.substr(kMagic.size());
@@ -109,6 +109,8 @@ bool begin(EVP_CIPHER_CTX* context, bool encrypts, const SecretKey& key, std::ui
 }
 
 }  // namespace
+
+bool is_sealed(std::string_view bytes) { return bytes.starts_with(kMagic); }
 
 Sealer::Sealer(Keyring keys) : keys_(std::move(keys)), salt_(random_salt()), own_(derive(*keys_.find(keys_.newest()), salt_)) {}
 

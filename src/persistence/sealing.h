@@ -38,6 +38,9 @@ struct Unsealed {
   SealMark mark;
 };
 
+/// Whether these bytes are some Sealer's, as far as their beginning tells. JSON never begins so.
+bool is_sealed(std::string_view bytes);
+
 /// Thread safety: every call from any thread.
 class Sealer {
  public:

@@ -220,8 +220,8 @@ class Store {
 };
 
 /// Opens the store that a URL names: `memory:`, `sqlite:PATH`, `postgres://…`. Creates it when there is none and brings its schema up
-/// to date. Errors: invalid_input (no such scheme), invalid_state (schema newer than this program), corrupt,
-/// unavailable.
+/// to date. Errors: invalid_input (no such scheme), invalid_state (schema newer than this program; encrypted, and the URL names no
+/// keys), corrupt, unavailable.
 Result<std::unique_ptr<Store>> open(std::string_view url);
 
 }  // namespace mapflow::persistence

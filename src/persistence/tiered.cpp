@@ -64,7 +64,7 @@ Status set(TierConfig& config, std::string_view name, std::string_view value) {
 
 /// `shared_partitions`: how many a store that is made here gets; 0: as its kind has them.
 Result<std::shared_ptr<Store>> open_tier(const char* role, const std::string& url, std::uint32_t shared_partitions = 0) {
-  auto opened = shared_partitions > 0 ? open_cut(url, shared_partitions) : open(url);
+  auto opened = shared_partitions > 0 ? open_cut(url, shared_partitions) : open_as_it_is(url);
   if (opened) return std::shared_ptr<Store>(std::move(*opened));
   Error error = std::move(opened).error();
   error.message = fmt::format("{}: {}", role, error.message);

@@ -79,6 +79,10 @@ class Tools(ProcessTest):
         self.expect(self.mapflow("run", "flow.yaml", "--id", "a", "--store", store), 0)
         with open(self.path("first.db"), "rb") as file:
             self.assertNotIn(b"Ada", file.read())
+        for words in (["list"], ["show", "a"], ["pause", "a"], ["start", "flow.yaml"], ["run", "flow.yaml"], ["serve"], ["store", "verify"]):
+            refused = self.expect(self.mapflow(*words, "--store", "sqlite:first.db"), 3)
+            self.assertIn("what is in this store is encrypted, and no keys are named", refused.stderr)
+            self.assertIn("--store encrypted:KEYS:sqlite:first.db", refused.stderr)
         self.expect(self.mapflow("store", "verify", "--store", store), 0)
         self.expect(self.mapflow("store", "export", "all", "--store", store), 0)
         self.expect(self.mapflow("store", "import", "all", "--store", "encrypted:keys:sqlite:second.db"), 0)

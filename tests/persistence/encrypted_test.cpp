@@ -187,6 +187,27 @@ TEST_CASE("log entries that changed places are noticed, also from one page to th
   CHECK(error_code(changed.read_log(Partition(0), LogPosition(3), 1)) == code::corrupt);
 }
 
+TEST_CASE("an encrypted store is not opened without keys, and it is said why and what to do: every kind of store") {
+  TemporaryFolder folder;
+  std::ofstream(folder.path("keys")) << kOne << "\n";
+  std::ofstream(folder.path("tiers")) << "primary: sqlite:" << folder.path("p.db") << "\nbackup: sqlite:" << folder.path("b.db") << "\n";
+  for (const std::string& url : {"sqlite:" + folder.path("s.db"), shared_postgres().url("schema=" + fresh_name()),
+                                 shared_redis().url("prefix=" + fresh_name()), "tiered:" + folder.path("tiers")}) {
+    CAPTURE(url);
+    const std::string with_keys = "encrypted:" + folder.path("keys") + ":" + url;
+    CHECK(open(url));  // nothing is in it yet, so nothing is encrypted
+    fill(**open(with_keys), Partition(0), "a");
+    const auto refused = open(url);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().is(code::invalid_state));
+    CHECK(refused.error().message.find("is encrypted") != std::string::npos);
+    CHECK(refused.error().hint.find("--store encrypted:KEYS:") != std::string::npos);
+    CHECK(open(with_keys));
+  }
+  // Backups are carried about as they are, and one alone is no different from any other store.
+  CHECK(error_code(open("sqlite:" + folder.path("b.db"))) == code::invalid_state);
+}
+
 TEST_CASE("what is not encrypted is refused, and goes into an encrypted store through a file") {
   TemporaryFolder folder;
   const std::shared_ptr<Store> plain = make_memory_store();
