@@ -3,7 +3,6 @@
 #include "cli/event_line.h"
 #include "cli/options.h"
 #include "cli/text.h"
-#include "cli/wire.h"
 #include "model/state.h"
 
 namespace mapflow::cli {
@@ -31,9 +30,9 @@ std::string runner_text(const engine::Runner& runner) {
 
 Result<Desk> open_desk(const std::string& store) { return desk_on(open_existing(store)); }
 
-Result<Desk> open_or_make_desk(const std::string& store) {
+Result<Desk> open_or_make_desk(const std::string& store, const Patience& patience) {
   if (store == "memory:") return open_desk(store);  // refuses it, and says why
-  return desk_on(persistence::open(store));
+  return desk_on(open_patiently(store, patience));
 }
 
 ExitCode refuse_request(Console& console, const Error& error, bool json) {

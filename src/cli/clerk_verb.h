@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cli/console.h"
+#include "cli/wire.h"
 #include "engine/clerk.h"
 
 namespace mapflow::cli {
@@ -18,8 +19,8 @@ struct Desk {
 
 /// Errors: those of open_existing().
 Result<Desk> open_desk(const std::string& store);
-/// The same; makes the store when it is not there.
-Result<Desk> open_or_make_desk(const std::string& store);
+/// Makes the store when it is not there, and waits for its server. Errors: those of open_patiently().
+Result<Desk> open_or_make_desk(const std::string& store, const Patience& patience);
 
 /// Refuses what the clerk refused: exit 2 when the instance did, exit 3 when the store did.
 ExitCode refuse_request(Console& console, const Error& error, bool json);

@@ -29,6 +29,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLook{100};
+constexpr std::chrono::seconds kAwayServer{60};  // how long the store's server is waited for
 constexpr std::chrono::seconds kDeadNode{10};  // longer than the lease of a node that died can run
 
 std::string default_node() {
@@ -81,11 +82,10 @@ class ServeSession {
       MAPFLOW_ASSIGN(retention, parse_duration(options_.retention));
     }
     MAPFLOW_ASSIGN(Secrets secrets, load_secrets(options_.secrets_file));
-    MAPFLOW_ASSIGN(std::shared_ptr<persistence::Store> store, persistence::open(options_.store));
-    for (const persistence::TierReport& tier : store->tiers())
-      if (!tier.trouble.empty()) log("store", fmt::format("{}: {}", tier.role, tier.trouble));
-    store = server::metered(std::move(store), metrics_);
     Interrupts interrupts;
+    auto opened = open_store(interrupts);
+    if (interrupts.stop_requested()) return ExitCode::success;
+    MAPFLOW_ASSIGN(const std::shared_ptr<persistence::Store> store, std::move(opened));
     MAPFLOW_ASSIGN(const bool alone, wait_for_namesake(*store, node_, interrupts));
     if (!alone) return ExitCode::success;
 
@@ -110,6 +110,15 @@ class ServeSession {
   }
 
  private:
+  Result<std::shared_ptr<persistence::Store>> open_store(Interrupts& interrupts) {
+    const Patience patience{kAwayServer, [this](const std::string& line) { log("store", line); },
+                            [&interrupts](milliseconds span) { return interrupts.wait(span); }};
+    MAPFLOW_ASSIGN(std::shared_ptr<persistence::Store> store, open_patiently(options_.store, patience));
+    for (const persistence::TierReport& tier : store->tiers())
+      if (!tier.trouble.empty()) log("store", fmt::format("{}: {}", tier.role, tier.trouble));
+    return server::metered(std::move(store), metrics_);
+  }
+
   Result<bool> add_definitions(Engine& engine) {
     if (options_.workflows.empty()) return true;
     const auto kinds = step_kinds();

@@ -1,9 +1,11 @@
 #include <filesystem>
+#include <thread>
 
 #include "builder/render.h"
 #include "cli/clerk_verb.h"
 #include "cli/definitions.h"
 #include "cli/inputs.h"
+#include "cli/text.h"
 #include "cli/verbs.h"
 
 namespace mapflow::cli {
@@ -13,7 +15,9 @@ ExitCode execute(const StartVerbOptions& options, Console& console) {
   if (!input) return refuse(console, input.error(), options.json);
   const auto limit = duration_from_seconds(options.timeout_seconds);
   if (!limit) return refuse(console, limit.error(), options.json);
-  auto desk = open_or_make_desk(options.store);
+  const Patience patience{*limit, [&](const std::string& line) { console.err.line(printable(line)); },
+                          [](std::chrono::milliseconds span) { return std::this_thread::sleep_for(span), false; }};
+  auto desk = open_or_make_desk(options.store, patience);
   if (!desk) return refuse(console, desk.error(), options.json);
   LoadedDefinitions loaded = load_definitions(options.file, options.with, *desk->kinds);
   print_diagnostics(console.err, loaded);

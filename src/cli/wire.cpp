@@ -1,5 +1,8 @@
 #include "cli/wire.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 
@@ -33,6 +36,20 @@ EngineOptions engine_for_serving(std::string node, std::shared_ptr<persistence::
   options.node = std::move(node);
   options.log = std::move(log);
   return options;
+}
+
+Result<std::unique_ptr<persistence::Store>> open_patiently(const std::string& url, const Patience& patience) {
+  using std::chrono::milliseconds;
+  constexpr milliseconds kFirstPause{100}, kLongestPause{2000};
+  const auto end = std::chrono::steady_clock::now() + patience.span;
+  for (milliseconds pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
+    auto store = persistence::open(url);
+    if (store || !store.error().is(code::unavailable) || store.error().retryable == false || !persistence::on_server(url)) return store;
+    if (std::chrono::steady_clock::now() + pause > end) return store;
+    if (pause == kFirstPause)
+      patience.say(fmt::format("{}; trying again for {}", store.error().message, format_duration(patience.span)));
+    if (patience.wait_or_stop(pause)) return store;
+  }
 }
 
 Result<std::unique_ptr<persistence::Store>> open_existing(const std::string& url) {

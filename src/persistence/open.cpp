@@ -107,6 +107,14 @@ Status check_in_the_clear(Store& store, std::string_view url) {
                           " variable that holds them", without_password(url)));
 }
 
+/// What to do about a server that is not to be reached, where nothing is known that is closer to the trouble.
+Error with_advice(Error error, std::string_view url) {
+  if (!error.is(code::unavailable) || !error.hint.empty() || !on_server(url)) return error;
+  error.hint = error.retryable == false ? "check host, user, password and database in the URL of the store"
+                                        : "look whether the server runs, and can be reached from here; or name another store: --store URL";
+  return error;
+}
+
 }  // namespace
 
 std::string known_urls() {
@@ -117,8 +125,9 @@ std::string known_urls() {
 }
 
 Result<std::unique_ptr<Store>> open(std::string_view url) {
-  MAPFLOW_ASSIGN(auto store, open_as_it_is(url));
-  if (!url.starts_with(kEncrypted)) MAPFLOW_TRY(check_in_the_clear(*store, url));
+  auto store = open_as_it_is(url);
+  if (!store) return fail(with_advice(std::move(store).error(), url));
+  if (!url.starts_with(kEncrypted)) MAPFLOW_TRY(check_in_the_clear(**store, url));
   return store;
 }
 

@@ -21,6 +21,9 @@ Result<std::unique_ptr<Store>> open_as_it_is(std::string_view url);
 /// number, and so does a composite one.
 Result<std::unique_ptr<Store>> open_cut(std::string_view url, std::uint32_t shared_partitions);
 
+/// Whether a server keeps the store, which may be away for a while; of a composite store, its primary. False for what is no URL.
+bool on_server(std::string_view url);
+
 /// Of an encrypted store, the URL of the one behind it; any other URL as it is.
 std::string_view unencrypted(std::string_view url);
 

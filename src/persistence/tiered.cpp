@@ -38,6 +38,8 @@ std::string_view plain(std::string_view value) {
   return value;
 }
 
+constexpr std::string_view kTiered = "tiered:";
+
 Status set(TierConfig& config, std::string_view name, std::string_view value) {
   if (name == "retention") {
     MAPFLOW_ASSIGN(config.retention, parse_duration(value));
@@ -54,7 +56,7 @@ Status set(TierConfig& config, std::string_view name, std::string_view value) {
     if (name != tier) continue;
     if (!url->empty()) return fail(code::invalid_input, fmt::format("'{}' is given twice", name));
     if (value.empty()) return fail(code::invalid_input, fmt::format("'{}' needs the URL of a store", name));
-    if (unencrypted(value).starts_with("tiered:")) return fail(code::invalid_input, fmt::format("'{}' cannot be made of tiers itself", name));
+    if (unencrypted(value).starts_with(kTiered)) return fail(code::invalid_input, fmt::format("'{}' cannot be made of tiers itself", name));
     *url = value;
     return {};
   }
@@ -186,9 +188,15 @@ Result<std::unique_ptr<Store>> open_tiers(const TierConfig& config) {
   return std::make_unique<Named>(std::move(store), std::move(name));
 }
 
+bool on_server(std::string_view url) {
+  const std::string_view kept = unencrypted(url);
+  if (!kept.starts_with(kTiered)) return kept.find("://") != kept.npos && !kept.starts_with("sqlite:");
+  const auto config = read_tier_config(std::string(kept.substr(kTiered.size())));
+  return config && on_server(config->primary);
+}
+
 /// What is archived is moved as it is stored, so nobody needs the keys of an encrypted one.
 Result<std::size_t> archive_now(std::string_view url, std::optional<Duration> older_than) {
-  constexpr std::string_view kTiered = "tiered:";
   const std::string_view tiers = unencrypted(url);
   TierConfig config;
   if (tiers.starts_with(kTiered)) {

@@ -5,6 +5,7 @@ import os
 import resource
 import shlex
 import shutil
+import socket
 import sqlite3
 import subprocess
 
@@ -154,6 +155,21 @@ class Stores(ProcessTest):
         closed = subprocess.run(f"{command} <&- >&- 2>&-", shell=True, cwd=self.folder, env=self.environment(), check=False)
         self.assertEqual(closed.returncode, 0)
         self.expect(self.mapflow("store", "verify", "--store", "sqlite:x.db"), 0)
+
+    def test_a_server_that_is_away_is_named_without_the_password_and_what_to_do(self):
+        self.write("flow.yaml", workflow(message("a", value=1)))
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]  # nobody listens there afterwards
+        self.write("tiers.yaml", f"primary: redis://ada:s3cret@127.0.0.1:{port}/0\ncache: \"memory:\"\n")
+        for store, name in ((f"postgres://ada:s3cret@127.0.0.1:{port}/db", f"postgres://ada@127.0.0.1:{port}/db"),
+                            (f"redis://ada:s3cret@127.0.0.1:{port}/0", f"redis://ada@127.0.0.1:{port}/0"),
+                            ("tiered:tiers.yaml", f"redis://ada@127.0.0.1:{port}/0")):
+            for words in (["list"], ["show", "x"], ["pause", "x"], ["run", "flow.yaml"], ["start", "flow.yaml", "--timeout", "0"]):
+                result = self.expect(self.mapflow(*words, "--json", "--store", store), 3)
+                error = self.document(result)["error"]
+                self.assertIn(f"{name}: cannot connect", error["message"])
+                self.assertIn("look whether the server runs", error["hint"])
+                self.assertNotIn("s3cret", result.stdout + result.stderr)
 
     def test_an_unknown_kind_of_store_is_bad_usage(self):
         self.assertIn("sqlite:PATH", self.expect(self.mapflow("run", "flow.yaml", "--store", "oracle:x"), 2).stderr)

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import socket
+import subprocess
 import urllib.error
 import urllib.request
 
@@ -162,6 +163,41 @@ class OneNode(ServeTest):
             result = self.expect(self.mapflow("serve", *([] if "--listen" in words else ["--listen", "127.0.0.1:0"]), *words), code)
             self.assertIn(says, result.stderr)
         self.end(node)
+
+
+class AwayServer(ServeTest):
+    def setUp(self):
+        super().setUp()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.store = f"redis://127.0.0.1:{self.port}/0"
+        self.write("flow.yaml", workflow(message("a", value=1)))
+
+    def start_server(self):
+        server = subprocess.Popen(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder],
+                                  stdout=subprocess.DEVNULL)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+
+    def wait_until_it_waits(self, process):
+        self.assertIn("trying again for", process.stderr.readline())
+
+    def test_a_node_and_a_start_wait_for_it(self):
+        node = self.start("serve", "--listen", "127.0.0.1:0", "--store", self.store)
+        starter = self.start("start", "flow.yaml", "--id", "i", "--store", self.store)
+        for process in (node, starter):
+            self.wait_until_it_waits(process)
+        self.start_server()
+        self.assertEqual((starter.communicate(timeout=60), starter.returncode)[1], 0)
+        self.expect(self.mapflow("result", "i", "--wait", "--store", self.store), 0)
+        self.assertEqual(self.end(node)[0], 0)
+
+    def test_they_do_not_wait_for_ever_and_can_be_stopped(self):
+        result = self.expect(self.mapflow("start", "flow.yaml", "--timeout", "1", "--store", self.store), 3)
+        self.assertIn("look whether the server runs", result.stderr)
+        node = self.start("serve", "--listen", "127.0.0.1:0", "--store", self.store)
+        self.wait_until_it_waits(node)
+        self.assertEqual(self.end(node)[0], 0)
 
 
 class Fleet(ServeTest):
