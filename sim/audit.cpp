@@ -79,6 +79,7 @@ class RecordAudit::Checker {
     if (record.delivery != books->delivery + 1) return fmt::format("delivery {} follows delivery {}", record.delivery, books->delivery);
     books->delivery = record.delivery;
     books->state = StepState::running;
+    books->placed = at_;
     return over_budget(record);
   }
 
@@ -227,8 +228,12 @@ class RecordAudit::Checker {
   }
   /// An agent may say `timeout` too; the engine's own has no cause and comes from a time limit that has passed.
   std::string too_early(const Books& books, const Error& error) const {
-    const bool own = error.is(code::timeout) && error.step == program_.node(books.node).step->id && !error.cause;
-    return own && at_ < books.deadline && at_ < books.total_deadline ? "a time limit passes early" : "";
+    const Step& step = *program_.node(books.node).step;
+    if (!error.is(code::timeout) || error.step != step.id || error.cause) return "";
+    if (at_ >= books.deadline || at_ >= books.total_deadline) return "";
+    const Value* heartbeat = step.fields.find("heartbeat");
+    if (!heartbeat) return "a time limit passes early";
+    return at_ < books.placed + *parse_duration(heartbeat->as_text()) ? "a heartbeat is missed early" : "";
   }
   std::string undoing_begins(std::uint32_t entry) const {
     if (entry >= audit_.to_undo_.size()) return "something is undone that was not done";
@@ -261,7 +266,9 @@ void RecordAudit::open_new_books() {
   to_undo_.clear();
   undone_.clear();
   for (const auto& [id, run] : state_.runs)
-    running_[id] = {run.node, run.frame, run.state, run.attempt, run.delivery, run.phase != Phase::working, !run.kept_child.empty(), run.due, run.deadline, run.total_deadline};
+    running_[id] = {.node = run.node, .frame = run.frame, .state = run.state, .attempt = run.attempt, .delivery = run.delivery,
+                    .faulted = run.phase != Phase::working, .kept_child = !run.kept_child.empty(), .due = run.due, .deadline = run.deadline,
+                    .total_deadline = run.total_deadline};
   for (const auto& [id, frame] : state_.frames) open_.insert(id);
   for (const Undo& undo : state_.undo) to_undo_.push_back(undo.node);
   last_run_ = state_.last_run;

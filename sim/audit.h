@@ -40,6 +40,7 @@ class RecordAudit {
     Timestamp due = kNever;
     Timestamp deadline = kNever;
     Timestamp total_deadline = kNever;
+    Timestamp placed{};       ///< when its call was
   };
   class Checker;
 

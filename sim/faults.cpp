@@ -65,6 +65,7 @@ Result<Sabotage> parse_sabotage(std::string_view name) {
       {"early_done", Sabotage::early_done},     {"dropped_commit", Sabotage::dropped_commit},
       {"stale_epoch", Sabotage::stale_epoch},   {"lost_command", Sabotage::lost_command},
       {"early_cut", Sabotage::early_cut},       {"double_write", Sabotage::double_write},
+      {"blind_expect", Sabotage::blind_expect}, {"stray_answer", Sabotage::stray_answer},
       {"open_gates", Sabotage::open_gates},     {"scattered_turns", Sabotage::scattered_turns},
   };
   for (const auto& [known, sabotage] : kWays)

@@ -47,6 +47,8 @@ enum class Sabotage : std::uint8_t {
   early_cut,      ///< the log loses one entry too many
   open_gates,     ///< agents' limits are not kept
   scattered_turns,  ///< the instances of a workflow with turns are spread over the partitions
+  blind_expect,   ///< whatever is answered is taken, whether it is what the step expects or not
+  stray_answer,   ///< an answer by token is taken for any call that was left open
   double_write,   ///< now and then a commit is written twice, so that its results are applied twice
 };
 /// By name, as above. Errors: invalid_input.

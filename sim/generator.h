@@ -4,9 +4,10 @@
 //   * a template names only what is there whatever happened before: nothing out of a branch that may not have run;
 //   * a variable is set by one step only, and by none that may run more than once at the same time;
 //   * agents' limits, budgets and turns come only where no step has a time limit, so that waiting changes no outcome;
+//   * who answers by token answers too late only where no other attempt may take it;
 //   * who never answers has a time limit, well above anything that faults can add to a call.
 // Where nobody needs to know the outcome beforehand (Taste::foreseen), the rules are broken: budgets run out, circuits open,
-// and there are sub-workflows, aggregates and waits for conditions, which the oracle does not know.
+// and there are sub-workflows and waits for what people do, which the oracle does not know.
 // What slips through (two branches that fail with different errors, say) the oracle finds ambiguous, and the generator
 // tries again.
 #pragma once

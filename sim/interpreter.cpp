@@ -36,27 +36,28 @@ class Names final : public jinja::Scope {
   const Value* find(std::string_view name) const override {
     for (const Place* at = &place_; at; at = at->outer)
       if (const Value* local = at->locals.find(name)) return local;
-    if (name == "results") return &made_.emplace_back(visible_results());
+    if (name == "results") return &made_.emplace_back(world_.visible_results(place_));
     if (name == "step") return world_.step_names_;
     return world_.variables_.find(name);
   }
 
  private:
-  Value visible_results() const {
-    std::vector<const Place*> keepers;
-    for (const Place* at = &place_; at; at = at->outer)
-      if (at->keeps_results) keepers.push_back(at);
-    Value merged = world_.results_;
-    for (auto keeper = keepers.rbegin(); keeper != keepers.rend(); ++keeper)
-      if ((*keeper)->results.is_object())
-        for (const auto& [id, value] : (*keeper)->results.as_object()) merged.set(id, value);
-    return merged;
-  }
-
   const Interpreter& world_;
   const Place& place_;
   mutable std::deque<Value> made_;
 };
+
+/// Those of the instance, and of the iterations around.
+Value Interpreter::visible_results(const Place& place) const {
+  std::vector<const Place*> keepers;
+  for (const Place* at = &place; at; at = at->outer)
+    if (at->keeps_results) keepers.push_back(at);
+  Value merged = results_;
+  for (auto keeper = keepers.rbegin(); keeper != keepers.rend(); ++keeper)
+    if ((*keeper)->results.is_object())
+      for (const auto& [id, value] : (*keeper)->results.as_object()) merged.set(id, value);
+  return merged;
+}
 
 Result<const jinja::Template*> Interpreter::compiled(std::string_view text, bool expression) {
   if (expression && text.starts_with("{{") && text.ends_with("}}")) text = text.substr(2, text.size() - 4);

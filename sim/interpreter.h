@@ -2,6 +2,7 @@
 //
 //   interpreter.cpp         blocks, steps, attempts, what is kept
 //   interpreter_leaves.cpp  kinds that contain no steps
+//   interpreter_aggregate.cpp  what an aggregate makes of results
 //   interpreter_blocks.cpp  kinds that do
 //   oracle.cpp              the end of the instance, and what all facts together say
 #pragma once
@@ -93,6 +94,9 @@ class Interpreter {
   // --- kinds without steps ---
   Outcome work(const Step& step, Place& place, const std::string& path, std::uint32_t number);
   Outcome call(const Step& step, const Place& place, const std::string& path, std::uint32_t number);
+  Outcome answered(const Step& step, const std::string& path, std::uint32_t number, const Value& data, bool later);
+  Outcome aggregate(const Step& step, Place& place, const std::string& path, std::uint32_t number);
+  Result<Value> reduced(const Step& step, const Place& place, const Array& values, const Array& sources);
   Outcome transform(const Step& step, const Place& place);
   Outcome wait(const Step& step, const Place& place);
 
@@ -116,6 +120,7 @@ class Interpreter {
 
   // --- evaluating ---
   friend class Names;
+  Value visible_results(const Place& place) const;
   Result<Value> render(const Value& value, const Place& place);
   Result<Value> evaluate(std::string_view expression, const Place& place);
   Result<bool> holds(std::string_view expression, const Place& place);

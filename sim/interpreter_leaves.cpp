@@ -11,6 +11,11 @@ const Value& field(const Step& step, std::string_view name) {
   return found ? *found : kNone;
 }
 
+bool forgotten(const Step& step) {
+  const Value& waits = field(step, "wait_for_response");
+  return waits.is_bool() && !waits.as_bool();
+}
+
 }  // namespace
 
 std::string call_name(const std::string& path, std::uint32_t attempt, const Value& data) {
@@ -23,6 +28,7 @@ Outcome Interpreter::work(const Step& step, Place& place, const std::string& pat
   Outcome outcome;
   if (step.type == "message" || step.type == "custom") outcome = call(step, place, path, number);
   else if (step.type == "transform") outcome = transform(step, place);
+  else if (step.type == "aggregate") outcome = aggregate(step, place, path, number);
   else if (step.type == "wait") outcome = wait(step, place);
   else if (step.type == "conditional") outcome = conditional(step, place, path);
   else if (step.type == "parallel") outcome = parallel(step, place, path);
@@ -45,15 +51,29 @@ Outcome Interpreter::call(const Step& step, const Place& place, const std::strin
   const bool message = step.type == "message";
   const auto data = render(field(step, message ? "data" : "input"), place);
   if (!data) return Outcome::failed(data.error());
-  note(Fact::Kind::call, call_name(path, number, *data));
-  spend(std::chrono::milliseconds(200));
-  const Answer answer = scenario_.script.answer(step.id, path, number, *data);
-  const Value& waits = field(step, "wait_for_response");
-  const bool forgotten = message && waits.is_bool() && !waits.as_bool();
-  Outcome outcome = answer.silent() ? Outcome::hung()
-                    : answer.error  ? Outcome::failed(*answer.error)
-                                    : Outcome::done(forgotten ? Value() : *answer.value);
-  outcome.input = *data;
+  const auto agent = message ? render(field(step, "destination"), place) : Value();
+  return answered(step, path, number, *data, agent->is_text() && answers_later(agent->as_text()));
+}
+
+/// `later`: by the call's token.
+Outcome Interpreter::answered(const Step& step, const std::string& path, std::uint32_t number, const Value& data, bool later) {
+  note(Fact::Kind::call, call_name(path, number, data));
+  const bool takes_time = later || field(step, "handler") == Value("patient");
+  spend(takes_time ? Duration(std::chrono::seconds(5)) : std::chrono::milliseconds(200));
+  const Answer answer = scenario_.script.answer(step.id, path, number, data);
+  const Value& heartbeat = field(step, "heartbeat");
+  Outcome outcome = Outcome::hung();
+  if (answer.error) {
+    outcome = Outcome::failed(*answer.error);
+  } else if (answer.misfit && !later) {
+    outcome = Outcome::failed(Error(code::invalid_output, "it does not fit"));
+  } else if (answer.value) {
+    outcome = Outcome::done(forgotten(step) ? Value() : *answer.value);
+  } else if (!heartbeat.is_null()) {
+    spend(*parse_duration(heartbeat.as_text()));
+    outcome = Outcome::failed(Error(code::timeout, "it is not heard of"));
+  }
+  outcome.input = data;
   return outcome;
 }
 

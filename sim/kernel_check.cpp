@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <deque>
 
 #include "jinja/workflow.h"
 #include "kernel/codec.h"
 #include "kernel/machine.h"
 #include "sim/audit.h"
+#include "sim/callees.h"
 #include "sim/chance.h"
 #include "sim/generator.h"
 #include "sim/verdict.h"
@@ -64,6 +64,7 @@ class KernelRun {
  private:
   void act() {
     now_ += std::chrono::milliseconds(chance_.below(30));
+    callees_.look(*program_, state_);
     if (deliveries_left_ > 0 && chance_.percent(weather_.crash_percent)) return crash();
     if (chance_.percent(weather_.idle_percent)) return give(chance_.percent(50) ? Input(Tick{}) : Input(Continue{}));
     if (pauses_left_ > 0 && chance_.percent(weather_.pause_percent)) {
@@ -72,13 +73,14 @@ class KernelRun {
     }
     if (!may_go_on() && chance_.percent(40)) return give(Resume{});
     if (more_ && chance_.percent(60)) return give(Continue{});
-    if (!calls_.empty() && chance_.percent(70)) return answer();
+    if (callees_.next() <= now_ && chance_.percent(70)) return answer();
     if (!signals_.empty() && chance_.percent(30)) return send_signal();
     if (state_.wake_at() <= now_) return give(Tick{});
     // Time runs on only when there is nothing else to do: limits are far above what agents need.
-    if (calls_.empty() && signals_.empty() && !more_ && may_go_on()) {
-      if (state_.wake_at() == kNever) problems_.push_back("it stands still for ever");
-      else now_ = state_.wake_at();
+    if (callees_.next() > now_ && signals_.empty() && !more_ && may_go_on()) {
+      const Timestamp next = std::min(state_.wake_at(), callees_.next());
+      if (next == kNever) problems_.push_back("it stands still for ever");
+      else now_ = next;
     }
   }
 
@@ -112,19 +114,13 @@ class KernelRun {
   void place(const PlaceCall& call) {
     const Envelope& envelope = call.envelope;
     seen_[call_name(envelope.path, envelope.attempt, envelope.data)].insert(envelope.idempotency_key);
-    const Answer answer = world_.scenario.script.answer(envelope.step, envelope.path, envelope.attempt, envelope.data);
     if (verbose_) fmt::print("  call {} attempt {} {}\n", envelope.path, envelope.attempt, to_json(envelope.data));
-    if (!answer.silent()) calls_.push_back({call, answer});
+    callees_.called(call, now_);
   }
 
   void answer() {
-    const std::size_t which = chance_.below(calls_.size());
-    const Pending pending = calls_[which];
-    if (!chance_.percent(weather_.double_percent)) calls_.erase(calls_.begin() + static_cast<std::ptrdiff_t>(which));
-    CallDone done{pending.call.run, pending.call.attempt, fail(code::internal, "")};
-    if (pending.answer.value) done.outcome = Reply{*pending.answer.value, std::nullopt};
-    else done.outcome = fail(*pending.answer.error);
-    give(done);
+    const bool once_more = chance_.percent(weather_.double_percent);
+    if (const auto input = callees_.take(now_, &chance_, once_more)) give(*input);
   }
 
   void send_signal() {
@@ -141,7 +137,7 @@ class KernelRun {
     auto recovered = decode_state(encode_state(audit_.state()));
     if (!recovered) return problems_.push_back("the state does not read back: " + recovered.error().to_string());
     state_ = *std::move(recovered);
-    if (chance_.percent(70)) calls_.clear();
+    if (chance_.percent(70)) callees_.lose_calls();
     give(Recover{});
   }
 
@@ -149,11 +145,6 @@ class KernelRun {
     fmt::print("{} {} {}\n", to_micros(record.at) / 1000, audit_.state().seq + 1,
                to_json(describe(*program_, audit_.state(), record).to_value()));
   }
-
-  struct Pending {
-    PlaceCall call;
-    Answer answer;
-  };
 
   Chance chance_;
   Weather weather_;
@@ -165,7 +156,7 @@ class KernelRun {
   State state_;
   RecordAudit audit_;
   Timestamp now_ = from_micros(1'000'000'000'000'000);
-  std::deque<Pending> calls_;
+  Callees callees_{world_.scenario.script};
   std::vector<std::string> signals_;
   Calls seen_;
   bool more_ = false;

@@ -123,7 +123,7 @@ Shape Maker::inner(Block& out, const Setting& around, unsigned most, Known* lear
 Step Maker::named(const std::string& type) {
   Step step;
   step.type = type;
-  step.id = "s" + std::to_string(++ids_);
+  step.id = prefix_ + std::to_string(++ids_);
   if (steps_left_ > 0) --steps_left_;
   return step;
 }
@@ -134,9 +134,10 @@ Made Maker::step(Setting& setting) {
   const std::uint64_t draw = chance_.below(100);
   Made made;
   if (leaf) {
-    if (draw < 55) made = message(setting);
-    else if (draw < 70) made = custom(setting);
-    else if (draw < 85) made = transform(setting, learned);
+    if (draw < 50) made = message(setting);
+    else if (draw < 65) made = custom(setting);
+    else if (draw < 80) made = transform(setting, learned);
+    else if (draw < 86 && !setting.undoing) made = aggregate(setting);
     else made = wait(setting);
   } else {
     if (draw < 25) made = conditional(setting);
@@ -197,7 +198,9 @@ void Maker::add_error_policy(Made& made, const Setting& setting, bool leaf) {
     step.hooks.push_back(std::move(hook));
   } else if (leaf && step.when.empty() && !setting.undoing && (step.type == "message" || step.type == "custom")) {
     step.on_error = OnError::suspend;
-    scenario_.script.roles[step.id].last_failure = static_cast<std::uint8_t>(chance_.between(1, 4));
+    Role& role = scenario_.script.roles[step.id];
+    role.last_failure = static_cast<std::uint8_t>(chance_.between(1, 4));
+    if (step.type == "message") will_be_tried_again(role, step);
     return;
   } else {
     return;

@@ -1,11 +1,13 @@
 // Makes one random definition. Internal to the generator.
 //
-//   maker.cpp        blocks, what all steps have in common, expressions
-//   maker_kinds.cpp  one function per kind
+//   maker.cpp         blocks, what all steps have in common, expressions
+//   maker_leaves.cpp  one function per kind that contains no steps
+//   maker_blocks.cpp  one per kind that does
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/definition.h"
@@ -46,7 +48,9 @@ struct Made {
 
 class Maker {
  public:
-  Maker(std::uint64_t seed, unsigned most_steps) : chance_(seed), steps_left_(most_steps) {}
+  /// `prefix`: of the ids of all steps.
+  Maker(std::uint64_t seed, unsigned most_steps, std::string prefix = "s")
+      : chance_(seed), steps_left_(most_steps), prefix_(std::move(prefix)) {}
   Scenario make();
 
  private:
@@ -70,9 +74,12 @@ class Maker {
   Made parallel(const Setting& setting, Known& learned);
   Made loop(const Setting& setting);
   Made counted_loop(Made made, Setting inside);
+  Made aggregate(const Setting& setting);
   Made wait(const Setting& setting);
   Made sequence(const Setting& setting, Known& learned);
   void play(Step& step, const Setting& setting, Shape& shape);
+  void expect(Step& step, Role& role);
+  static void will_be_tried_again(Role& role, const Step& step);
   Shape branch(Step& step, const std::string& role, const Setting& setting, unsigned most, Known* learned = nullptr);
   Setting body_of(const Setting& around, Step& loop, Shape item);
 
@@ -89,6 +96,7 @@ class Maker {
 
   Chance chance_;
   unsigned steps_left_;
+  const std::string prefix_;
   unsigned ids_ = 0;
   Scenario scenario_;
 };

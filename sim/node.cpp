@@ -31,7 +31,7 @@ void Node::boot() {
   if (!program) return plan_.watcher.problem("the definition does not compile: " + program.error().to_string());
   program_ = *std::move(program);
 
-  const Surroundings around{world, plan_.watcher, plan_.scenario.script, plan_.manners, gone_, plan_.limits};
+  const Surroundings around{world, plan_.watcher, plan_.scenario.script, plan_.manners, gone_, plan_.left_open, plan_.limits};
   engine::MemberContext context;
   context.node = name_;
   context.ttl = plan_.ttl;
@@ -111,6 +111,8 @@ persistence::Partition Node::home(const std::string& id) const {
 // --- requests -----------------------------------------------------------------------------------------------------
 
 void Node::ask(const std::string& id, Demand demand, Told told) {
+  if (auto* answer = std::get_if<kernel::Complete>(&demand); answer && plan_.sabotage == Sabotage::stray_answer)
+    if (const auto open = plan_.watcher.open_calls(id); !open.empty()) answer->token = open.front().token;
   const auto partition = home(id);
   engine::Request request{partition, id, demand, {}};
   request.answer = [this, gone = gone_, id, demand = std::move(demand), told = std::move(told)](Result<Value> value) mutable {
@@ -142,9 +144,8 @@ void Node::ask_store(const std::string& id, const Demand& demand, const Error& r
   }
   if (refused.is(code::not_found) && row && engine::revives(demand)) return told(fail(refused), false);
   if (row && row->finished) return told(engine::ask_finished(*row, demand, *programs_, clock_->now()), false);
-  if (refused.is(code::not_found)) return told(fail(refused), false);
-  const auto posted = store_->post(home(id),
-                                   engine::encode_command(id, demand, *store_));
+  if (refused.is(code::not_found) && !row) return told(fail(refused), false);
+  const auto posted = store_->post(row ? row->partition : home(id), engine::encode_command(id, demand, *store_));
   if (!posted) return told(fail(posted.error()), false);
   told(Value(), true);
 }

@@ -23,6 +23,7 @@ struct NodePlan {
   const kernel::KindRegistry& kinds;
   const Scenario& scenario;
   Manners manners;
+  std::function<void(const Envelope& envelope)> left_open;  ///< as for Surroundings
   Bite limits = Bite::none;  ///< of agents
   Duration ttl = std::chrono::seconds(3);
   engine::ShardOptions options;

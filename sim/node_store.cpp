@@ -100,6 +100,8 @@ class NetworkStore final : public NodeStore, public std::enable_shared_from_this
         }
         return false;
       case Sabotage::open_gates:
+      case Sabotage::blind_expect:
+      case Sabotage::stray_answer:
       case Sabotage::scattered_turns:
       case Sabotage::early_done:
       case Sabotage::none: return false;

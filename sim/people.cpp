@@ -1,5 +1,7 @@
 #include "sim/people.h"
 
+#include "engine/async.h"
+
 #include <map>
 #include <string>
 #include <utility>
@@ -26,10 +28,10 @@ class ScriptedAgent final : public engine::Agent {
   void call(Envelope envelope, engine::AgentDone done) override {
     around_.watcher.called(envelope);
     if (around_.limits != Bite::none) check_limits();
-    const Answer answer = around_.script.answer(envelope.step, envelope.path, envelope.attempt, envelope.data);
-    const std::string id = envelope.id;
-    calls_->insert_or_assign(id, std::move(done));
-    if (!answer.silent()) answer_later(id, answer.value ? Result<Reply>(Reply{*answer.value, std::nullopt}) : fail(*answer.error));
+    if (name_ == kCallsBack) around_.left_open(envelope);
+    auto reply = around_.script.reply(name_, envelope);
+    calls_->insert_or_assign(envelope.id, std::move(done));
+    if (reply) answer_later(std::move(envelope.id), *std::move(reply));
   }
 
   void cancel(std::string_view envelope_id) override {
@@ -98,6 +100,21 @@ class LaterWorkers final : public engine::Workers {
   const Surroundings around_;
 };
 
+/// A handler that takes its time, says so, and perhaps falls silent.
+Async<Result<Value>> take_time(Surroundings around, AsyncInput input) {
+  around.watcher.called(input.envelope);
+  const Answer answer = around.script.answer(input.envelope);
+  for (std::int64_t beats = around.world.chance().between(0, 3); beats > 0; --beats) {
+    if (beats % 2 == 0) input.heartbeat();
+    else input.progress(Value(beats));
+    co_await input.sleep(Duration(around.world.chance().between(1'000, 1'000'000)));
+  }
+  while (answer.silent() && !input.cancelled()) co_await input.sleep(std::chrono::seconds(20));
+  if (answer.silent()) co_return fail(code::cancelled, "given up");
+  if (answer.error) co_return fail(*answer.error);
+  co_return *answer.value;
+}
+
 }  // namespace
 
 std::shared_ptr<engine::AgentFactory> make_agents(const Surroundings& around) { return std::make_shared<ScriptedAgents>(around); }
@@ -108,18 +125,20 @@ std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& ar
   const Handler scripted = [around](const StepInput& input) -> Result<Value> {
     const Envelope& envelope = input.envelope;
     around.watcher.called(envelope);
-    const Answer answer = around.script.answer(envelope.step, envelope.path, envelope.attempt, envelope.data);
+    const Answer answer = around.script.answer(envelope);
     if (answer.error) return fail(*answer.error);
     return answer.value.value_or(Value());
   };
   table->set("quick", scripted, HandlerMode::immediate);
   table->set("slow", scripted, HandlerMode::pooled);
+  const AsyncHandler patient = [around](AsyncInput input) { return take_time(around, std::move(input)); };
+  table->set("patient", engine::RegisteredHandler{.function = {}, .mode = HandlerMode::pooled, .coroutine = patient});
   return table;
 }
 
 std::vector<AgentConfig> configured_agents(Bite limits) {
   std::vector<AgentConfig> agents;
-  for (const char* name : {"alpha", "beta", "gamma"}) {
+  for (const char* name : {"alpha", "beta", "gamma", "delta", "erin"}) {
     AgentConfig config;
     config.name = name;
     config.transport = "scripted";

@@ -1,6 +1,7 @@
 // Agents, handlers and workers of a simulated cluster: they do what the script says, some time later.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "engine/agent.h"
@@ -27,13 +28,14 @@ struct Surroundings {
   const Script& script;
   Manners manners;
   std::shared_ptr<bool> gone;
+  std::function<void(const Envelope& envelope)> left_open;  ///< told of calls that will be answered by their token
   Bite limits = Bite::none;  ///< agents must not see more than these allow
 };
 
 std::shared_ptr<engine::AgentFactory> make_agents(const Surroundings& around);
 std::shared_ptr<engine::Workers> make_workers(const Surroundings& around);
 std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& around);
-/// The agents that every definition may use. Limited: two at once for alpha, bursts of three for beta; and when limits bite,
+/// The agents that every definition may use: alpha, beta and gamma answer at once, delta and erin later (script.h). Limited: two at once for alpha, bursts of three for beta; and when limits bite,
 /// one call may wait for alpha, and gamma is left alone for two seconds when it failed twice.
 std::vector<AgentConfig> configured_agents(Bite limits);
 /// Gates that let everybody through, limits or not.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "kernel/codec.h"
 #include "kernel/machine.h"
 #include "sim/audit.h"
+#include "sim/callees.h"
 #include "sim/generator.h"
 #include "sim/verdict.h"
 #include "steps/registry.h"
@@ -86,35 +86,26 @@ class Life {
       signals_.pop_back();
       return give(Signal{name, world_.scenario.script.payload(name)});
     }
-    if (!calls_.empty()) return answer();
-    if (state_.wake_at() == kNever) return problems_.push_back("it stands still for ever");
-    now_ = std::max(now_, state_.wake_at());
-    give(Tick{});
-  }
-
-  void answer() {
-    const PlaceCall call = std::move(calls_.front());
-    calls_.pop_front();
-    const Envelope& envelope = call.envelope;
-    const Answer answer = world_.scenario.script.answer(envelope.step, envelope.path, envelope.attempt, envelope.data);
-    if (answer.silent()) return;
-    CallDone done{call.run, call.attempt, fail(code::internal, "")};
-    if (answer.value) done.outcome = Reply{*answer.value, std::nullopt};
-    else done.outcome = fail(*answer.error);
-    give(done);
+    callees_.look(program_, state_);
+    if (const auto input = callees_.take(now_)) return give(*input);
+    const Timestamp next = std::min(state_.wake_at(), callees_.next());
+    if (next == kNever) return problems_.push_back("it stands still for ever");
+    now_ = std::max(now_, next);
+    if (state_.wake_at() <= now_) give(Tick{});
   }
 
   void give(const Input& input) {
     Commit commit = decide(program_, state_, input, now_, limits_);
     more_ = commit.more;
-    if (commit.refused) return problems_.push_back("refused: " + commit.refused->to_string());
+    const bool may_be = std::holds_alternative<Complete>(input);  // answers come that do not fit, and come too late
+    if (commit.refused && !may_be) return problems_.push_back("refused: " + commit.refused->to_string());
     if (!commit.records.empty()) keep(std::move(commit.records));
     for (Effect& effect : commit.effects) {
       auto* call = std::get_if<PlaceCall>(&effect);
       if (!call) continue;
       note_call(*call);
       written_.back().released.push_back(*call);
-      calls_.push_back(std::move(*call));
+      callees_.called(*call, now_);
     }
   }
 
@@ -134,7 +125,7 @@ class Life {
     auto recovered = decode_state(encode_state(audit_.state()));
     if (!recovered) return problems_.push_back("the state does not read back: " + recovered.error().to_string());
     state_ = *std::move(recovered);
-    calls_.clear();
+    callees_.lose_calls();
     give(Recover{});
   }
 
@@ -144,7 +135,7 @@ class Life {
   State state_;
   RecordAudit audit_;
   Timestamp now_ = from_micros(1'000'000'000'000'000);
-  std::deque<PlaceCall> calls_;
+  Callees callees_{world_.scenario.script};
   std::vector<std::string> signals_;
   std::vector<Written> written_;
   Calls seen_;

@@ -20,4 +20,14 @@ struct Scenario {
   Script script;
 };
 
+/// Calls `function` for every step in the block, parents last.
+template <class Function>
+void every_step(Block& block, const Function& function) {
+  for (Step& step : block) {
+    for (Branch& branch : step.branches) every_step(branch.steps, function);
+    for (Branch& hook : step.hooks) every_step(hook.steps, function);
+    function(step);
+  }
+}
+
 }  // namespace mapflow::sim

@@ -32,7 +32,28 @@ Value result(Role::Shape shape, Chance& chance, std::int64_t seen) {
   return object({{"n", number}, {"seen", seen}, {"usage", object({{"input_tokens", number}, {"cost_usd", 0.001}})}});
 }
 
+/// Anything but an answer of this shape.
+Value misfit(Role::Shape shape) {
+  switch (shape) {
+    case Role::Shape::number: return Value(99);
+    case Role::Shape::text: return Value(5);
+    case Role::Shape::list: return array({1, "two"});
+    case Role::Shape::object: break;
+  }
+  return object({{"seen", 1}});
+}
+
 }  // namespace
+
+Value schema_of(Role::Shape shape) {
+  switch (shape) {
+    case Role::Shape::number: return object({{"type", "integer"}, {"minimum", 0}, {"maximum", 9}});
+    case Role::Shape::text: return object({{"type", "string"}, {"pattern", "^t"}});
+    case Role::Shape::list: return object({{"type", "array"}, {"items", object({{"type", "number"}})}});
+    case Role::Shape::object: break;
+  }
+  return object({{"type", "object"}, {"required", array({"n"})}, {"properties", object({{"n", schema_of(Role::Shape::number)}})}});
+}
 
 std::int64_t digest(const Value& value) {
   return static_cast<std::int64_t>(mix(1, to_canonical_json(value)) % 1'000'000);
@@ -43,11 +64,27 @@ Answer Script::answer(std::string_view step, std::string_view path, std::uint32_
   const Role role = found == roles.end() ? Role{} : found->second;
   const std::int64_t seen = digest(data);
   Chance chance(mix(mix(mix(seed, path), attempt), static_cast<std::uint64_t>(seen)));
+  Answer answer;
   if (attempt <= role.last_failure) {
-    if (chance.percent(role.silent_percent)) return {};
-    if (chance.percent(role.fails_percent)) return {std::nullopt, failure(chance)};
+    const bool silent = chance.percent(role.silent_percent);
+    if (silent && role.late) answer.too_late = result(role.shape, chance, seen);
+    if (silent) return answer;
+    if (chance.percent(role.misfit_percent)) answer.misfit = misfit(role.shape);
+    if (chance.percent(role.fails_percent)) answer.error = failure(chance);
+    answer.error_at_once = answer.error && role.tried_again;
+    if (answer.error) return answer;
   }
-  return {result(role.shape, chance, seen), std::nullopt};
+  answer.value = result(role.shape, chance, seen);
+  return answer;
+}
+
+std::optional<Result<Reply>> Script::reply(std::string_view agent, const Envelope& envelope) const {
+  const Answer answer = this->answer(envelope);
+  if (answers_later(agent) && !answer.error_at_once) return Reply{.result = {}, .usage = {}, .pending = true};
+  if (answer.error) return fail(*answer.error);
+  if (answer.misfit) return Reply{*answer.misfit, std::nullopt};
+  if (answer.value) return Reply{*answer.value, std::nullopt};
+  return std::nullopt;
 }
 
 Value Script::payload(std::string_view signal) const {

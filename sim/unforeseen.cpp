@@ -9,15 +9,6 @@ namespace mapflow::sim {
 
 namespace {
 
-template <class Function>
-void every_step(Block& block, const Function& function) {
-  for (Step& step : block) {
-    for (Branch& branch : step.branches) every_step(branch.steps, function);
-    for (Branch& hook : step.hooks) every_step(hook.steps, function);
-    function(step);
-  }
-}
-
 Step made_step(std::string type, std::string id, Value fields) {
   Step step;
   step.type = std::move(type);
@@ -72,7 +63,7 @@ void add_watch(Definition& definition, Chance& chance) {
 
 /// Nobody outside knows a child, so it waits for nobody.
 Definition make_child(std::uint64_t seed, Script& script) {
-  Scenario scenario = Maker(mix(seed, "child"), 6).make();
+  Scenario scenario = Maker(mix(seed, "child"), 6, "c").make();
   Definition child = std::move(scenario.definition);
   child.id = "simulated_child";
   child.timeout.reset();

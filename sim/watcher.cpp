@@ -48,6 +48,12 @@ std::vector<std::string> Watcher::living_steps(const std::string& id) const {
   return paths;
 }
 
+std::vector<kernel::OpenCall> Watcher::open_calls(const std::string& id) const {
+  const Witnessed* known = instance(id);
+  if (!known || is_terminal(known->audit.state().state)) return {};
+  return kernel::open_calls(program_of(known->audit.state().workflow), known->audit.state());
+}
+
 // --- commits ------------------------------------------------------------------------------------------------------
 
 void Watcher::committed(const Commit& commit, LogPosition position) {
@@ -116,6 +122,7 @@ bool Watcher::take_records(const std::string& id, std::uint64_t first_seq, std::
     if (trace) trace(program, known.audit.state(), *record);
     if (const auto* settled = std::get_if<kernel::StepSettled>(&record->body); settled && settled->state == StepState::skipped)
       known.skipped.insert(known.audit.state().path(program, settled->run));
+    note_end_of_attempt(known, program, *record);
     if (std::string wrong = known.audit.next(program, *record); !wrong.empty()) {
       problem(fmt::format("instance {}, record {}: {}", id, known.audit.state().seq + 1, wrong));
       return false;
@@ -136,6 +143,21 @@ bool Watcher::take_records(const std::string& id, std::uint64_t first_seq, std::
     }
   }
   return true;
+}
+
+void Watcher::note_end_of_attempt(Witnessed& known, const kernel::Program& program, const kernel::Record& record) {
+  std::visit(
+      [&]<class Body>(const Body& body) {
+        constexpr bool ends = std::is_same_v<Body, kernel::StepSucceeded> || std::is_same_v<Body, kernel::StepRetrying> ||
+                              std::is_same_v<Body, kernel::StepFaulted> || std::is_same_v<Body, kernel::StepSettled>;
+        if constexpr (ends) {
+          const kernel::State& before = known.audit.state();
+          const kernel::Run* run = before.run(body.run);
+          if (run && run->delivery > 0 && run->phase == kernel::Phase::working && run->state == StepState::running)
+            ++known.ended[before.idempotency_key(program, *run)];
+        }
+      },
+      record.body);
 }
 
 void Watcher::take_row(const InstanceRow& row) {

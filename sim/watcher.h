@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/program_cache.h"
+#include "kernel/history.h"
 #include "model/message.h"
 #include "persistence/store.h"
 #include "sim/audit.h"
@@ -26,6 +27,7 @@ struct Witnessed {
   Calls calls;
   std::set<std::string> placed;                     ///< envelope ids of calls whose record is durable
   std::map<std::string, std::uint32_t> received;    ///< signals, by name
+  std::map<std::string, std::uint32_t> ended;       ///< attempts that are over, by the token of their call
   std::set<std::string> updated;                    ///< variables that people have set
   std::set<std::string> skipped;                    ///< paths of steps that people have skipped
   std::uint32_t rewinds = 0;
@@ -53,6 +55,8 @@ class Watcher {
   const std::map<std::string, Witnessed>& instances() const { return instances_; }
   /// The paths of the instance's steps that are under way.
   std::vector<std::string> living_steps(const std::string& id) const;
+  /// The instance's calls that will be answered by their tokens.
+  std::vector<kernel::OpenCall> open_calls(const std::string& id) const;
   /// How often the partition changed hands.
   std::uint64_t epoch(persistence::Partition partition) const;
   /// Log entries that hold records no snapshot covers, over all partitions.
@@ -79,6 +83,7 @@ class Watcher {
 
   bool take_log(PartitionBooks& books, const std::string& bytes, persistence::LogPosition position);
   bool take_records(const std::string& id, std::uint64_t first_seq, std::uint64_t count, std::string_view records);
+  void note_end_of_attempt(Witnessed& known, const kernel::Program& program, const kernel::Record& record);
   void take_row(const persistence::InstanceRow& row);
   void cut_log(PartitionBooks& books, persistence::LogPosition before);
   void check_turns();

@@ -78,4 +78,6 @@ TEST_CASE("a command lost from the inbox is noticed") { CHECK(noticed(Sabotage::
 TEST_CASE("a log that is cut too early is noticed") { CHECK(noticed(Sabotage::early_cut) > 0); }
 TEST_CASE("agents that are called beyond their limits are noticed") { CHECK(noticed(Sabotage::open_gates, 400) > 0); }
 TEST_CASE("instances that run though it is not their turn are noticed") { CHECK(noticed(Sabotage::scattered_turns, 400) > 0); }
+TEST_CASE("an answer that is taken though it is not what the step expects is noticed") { CHECK(noticed(Sabotage::blind_expect) > 0); }
+TEST_CASE("an answer that is taken for another call than its token says is noticed") { CHECK(noticed(Sabotage::stray_answer) > 0); }
 TEST_CASE("a commit that is written twice is noticed") { CHECK(noticed(Sabotage::double_write) > 0); }

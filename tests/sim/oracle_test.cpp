@@ -89,6 +89,45 @@ TEST_CASE("a workflow that waits for ever cannot be judged, unless it has a time
   CHECK(expected.states == std::set{WorkflowState::timed_out});
 }
 
+TEST_CASE("an answer that does not fit fails a call that is answered at once, and is nothing to one that is answered by token") {
+  const auto expecting = [](std::string agent) {
+    Step ask = message("ask");
+    ask.fields.set("destination", std::move(agent));
+    ask.fields.set("expect", schema_of(Role::Shape::number));
+    Scenario world = scenario({ask});
+    world.script.roles["ask"] = {.misfit_percent = 100};
+    return foresee(world);
+  };
+  const Expectation at_once = expecting("alpha"), by_token = expecting("delta");
+  CHECK(at_once.states == std::set{WorkflowState::failed});
+  CHECK(at_once.errors.at("invalid_output").least == 1);
+  CHECK(by_token.states == std::set{WorkflowState::completed});
+  CHECK(by_token.errors.empty());
+}
+
+TEST_CASE("an answer that comes when the time is up changes nothing") {
+  Step ask = message("ask");
+  ask.fields.set("destination", "delta");
+  ask.timeout = std::chrono::minutes(2);
+  Scenario world = scenario({ask});
+  world.script.roles["ask"] = {.silent_percent = 100, .late = true};
+  CHECK(world.script.answer("ask", "ask", 1, object({})).too_late.has_value());
+  CHECK(foresee(world).errors.at("timeout").least == 1);
+}
+
+TEST_CASE("a handler that falls silent is given up when a heartbeat is missing") {
+  Step work;
+  work.id = "work";
+  work.type = "custom";
+  work.fields = object({{"handler", "patient"}, {"heartbeat", "2m"}});
+  Scenario world = scenario({work});
+  world.script.roles["work"] = {.silent_percent = 100};
+  const Expectation expected = foresee(world);
+  CHECK(expected.ambiguous.empty());
+  CHECK(expected.errors.at("timeout").least == 1);
+  CHECK(expected.longest > std::chrono::minutes(2));
+}
+
 TEST_CASE("generated scenarios use every kind and meet every end") {
   std::map<std::string, int> kinds;
   std::map<WorkflowState, int> ends;
@@ -97,7 +136,7 @@ TEST_CASE("generated scenarios use every kind and meet every end") {
     for_each_step(made.scenario.definition, [&](const Step& step, const std::string&) { ++kinds[step.type]; });
     for (const WorkflowState state : made.expected.states) ++ends[state];
   }
-  for (const char* kind : {"message", "custom", "transform", "conditional", "parallel", "loop", "wait", "sequence"})
+  for (const char* kind : {"message", "custom", "transform", "aggregate", "conditional", "parallel", "loop", "wait", "sequence"})
     CHECK_MESSAGE(kinds[kind] > 20, kind);
   for (const WorkflowState state : {WorkflowState::completed, WorkflowState::failed, WorkflowState::compensated, WorkflowState::timed_out})
     CHECK_MESSAGE(ends[state] >= 3, to_string(state));

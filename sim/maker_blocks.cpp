@@ -1,4 +1,4 @@
-// One function per kind.
+// Kinds that contain steps.
 #include "sim/maker.h"
 
 namespace mapflow::sim {
@@ -21,113 +21,6 @@ Shape Maker::branch(Step& step, const std::string& role, const Setting& setting,
   step.branches.push_back(std::move(out));
   return shape;
 }
-
-// --- calls --------------------------------------------------------------------------------------------------------
-
-/// What the step's agent is like, and what the step does about that.
-void Maker::play(Step& step, const Setting& setting, Shape& shape) {
-  Role role;
-  role.shape = static_cast<Role::Shape>(chance_.below(4));
-  static const std::vector<std::uint8_t> kFailures{0, 0, 0, 20, 40, 70};
-  role.fails_percent = setting.undoing && chance_.percent(70) ? std::uint8_t{0} : chance_.pick(kFailures);
-  if (chance_.percent(setting.undoing ? 3 : 7)) role.silent_percent = chance_.percent(30) ? 100 : 30;
-  if (chance_.percent(30)) role.last_failure = static_cast<std::uint8_t>(chance_.between(1, 3));
-  if (role.fails_percent > 0 ? chance_.percent(75) : chance_.percent(20)) add_retry(step);
-  if (role.silent_percent > 0 || chance_.percent(10)) {
-    if (step.retry || chance_.percent(75)) step.timeout = patience();
-    else step.total_timeout = patience();
-  }
-  static constexpr Shape kShapes[] = {Shape::number, Shape::text, Shape::numbers, Shape::object};
-  shape = kShapes[static_cast<std::size_t>(role.shape)];
-  scenario_.script.roles[step.id] = role;
-}
-
-Made Maker::message(const Setting& setting) {
-  Made made{.step = named("message"), .shape = Shape::opaque, .may_stop = false};
-  play(made.step, setting, made.shape);
-  static const std::vector<std::string> kAgents{"alpha", "beta", "gamma"};
-  const std::string agent = chance_.pick(kAgents);
-  Value fields = object({{"destination", chance_.percent(10) ? "{{ '" + agent + "' }}" : agent}, {"data", data(setting)}});
-  if (chance_.percent(30)) fields.set("action", "do_" + made.step.id);
-  if (chance_.percent(10)) fields.set("headers", object({{"x-number", "{{ " + number(setting) + " }}"}}));
-  if (chance_.percent(10)) fields.set("priority", "high");
-  if (chance_.percent(8)) {
-    fields.set("wait_for_response", false);
-    Role& role = scenario_.script.roles[made.step.id];
-    role.fails_percent = role.silent_percent = 0;  // nobody would hear of it
-    made.shape = Shape::opaque;
-  }
-  made.step.fields = std::move(fields);
-  return made;
-}
-
-Made Maker::custom(const Setting& setting) {
-  Made made{.step = named("custom"), .shape = Shape::opaque, .may_stop = false};
-  play(made.step, setting, made.shape);
-  scenario_.script.roles[made.step.id].silent_percent = 0;  // a function returns
-  made.step.fields = object({{"handler", chance_.percent(50) ? "quick" : "slow"}, {"input", data(setting)}});
-  return made;
-}
-
-// --- transform and wait -------------------------------------------------------------------------------------------
-
-Made Maker::transform(Setting& setting, Known& learned) {
-  Made made{.step = named("transform"), .shape = Shape::opaque, .may_stop = false};
-  Setting inside = setting;  // a target sees those before it
-  Value targets(Object{});
-  const auto count = chance_.between(1, 3);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const std::string target = variable(made.step) + "_" + std::to_string(i);
-    if (setting.at_once) {  // every one of those that run at the same time sets the same
-      targets.set(target, i);
-    } else if (chance_.percent(70)) {
-      targets.set(target, quoted(number(inside)));
-    } else {
-      targets.set(target, data(inside));
-      inside.known.add(target, Shape::opaque);
-      learned.add(target, Shape::opaque);
-      continue;
-    }
-    inside.known.add(target, Shape::number);
-    learned.add(target, Shape::number);
-  }
-  made.step.fields = object({{"transformations", std::move(targets)}});
-  if (chance_.percent(15)) made.step.fields.set("assert", array({number(setting) + " < 12", condition(setting)}));
-  if (chance_.percent(3)) made.step.fields.set("assert", array({"nobody.knows"}));
-  return made;
-}
-
-Made Maker::wait(const Setting& setting) {
-  Made made{.step = named("wait"), .shape = Shape::opaque, .may_stop = false};
-  Step& step = made.step;
-  if (setting.undoing || chance_.percent(50)) {
-    if (chance_.percent(50)) step.fields = object({{"duration", std::to_string(chance_.between(1, 4000)) + "ms"}});
-    else step.fields = object({{"duration", static_cast<double>(chance_.between(0, 6)) / 2}});
-    return made;
-  }
-  // Every wait has a signal of its own, so that it does not matter which comes first.
-  std::string name = "go_" + step.id;
-  for (const std::string& variable : setting.loop_vars) name += "_{{ " + variable + "_index }}";
-  step.fields = object({{"signal", name}});
-  const bool sent = chance_.percent(75);
-  scenario_.script.signal_sent[step.id] = sent;
-  made.shape = Shape::object;
-  if (sent && chance_.percent(60)) return made;
-  step.timeout = patience();
-  if (chance_.percent(70)) {
-    branch(step, "on_timeout", setting, 2);
-    made.shape = Shape::opaque;
-  } else if (chance_.percent(20)) {
-    add_retry(step);
-  }
-  if (!sent && chance_.percent(15)) {  // without end: somebody around it must have a time limit
-    step.timeout.reset();
-    step.branches.clear();
-  }
-  return made;
-}
-
-// --- blocks -------------------------------------------------------------------------------------------------------
 
 Made Maker::sequence(const Setting& setting, Known& learned) {
   Made made{.step = named("sequence"), .shape = Shape::opaque, .may_stop = false};
