@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "persistence/lease_rules.h"
 #include "value/json.h"
 
 namespace mapflow::persistence::sqlite {
@@ -24,6 +25,12 @@ Result<std::vector<std::string>> tags_from_json(std::string_view json) {
     tags.emplace_back(tag.as_text());
   }
   return tags;
+}
+
+Result<Partition> partition_of(Database& db, const std::string& id) {
+  Query query = db.query("SELECT partition FROM instances WHERE id = ?", id);
+  MAPFLOW_TRY(query.next());
+  return Partition(static_cast<std::uint32_t>(query.integer(0)));
 }
 
 }  // namespace
@@ -53,13 +60,14 @@ Result<InstanceRow> read_row(const Query& row, const Database& db) {
 
 Status write_row(Database& db, const InstanceRow& row) {
   const std::string tags = tags_to_json(row.tags);
+  const std::int64_t before = db.changes();
   Query query = db.query(
       "INSERT INTO instances (" MAPFLOW_ROW_COLUMNS ", snapshot) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-      " ON CONFLICT (id) DO UPDATE SET partition = excluded.partition, workflow = excluded.workflow,"
+      " ON CONFLICT (id) DO UPDATE SET workflow = excluded.workflow,"
       " version = excluded.version, definition = excluded.definition, state = excluded.state,"
       " finished = excluded.finished, parent = excluded.parent, correlation_id = excluded.correlation_id,"
       " tags = excluded.tags, created = excluded.created, updated = excluded.updated, wake_at = excluded.wake_at,"
-      " seq = excluded.seq, snapshot = excluded.snapshot",
+      " seq = excluded.seq, snapshot = excluded.snapshot WHERE partition = excluded.partition",
       row.id, row.partition.value, row.workflow, row.version, row.definition, row.state, row.finished, row.parent,
       row.correlation_id, tags, to_micros(row.created), to_micros(row.updated));
   if (row.wake_at == kNever) {
@@ -69,7 +77,10 @@ Status write_row(Database& db, const InstanceRow& row) {
   }
   query.bind(row.seq);
   query.bind(Blob{row.snapshot});
-  return query.run();
+  MAPFLOW_TRY(query.run());
+  if (db.changes() != before) return {};
+  MAPFLOW_ASSIGN(const Partition owner, partition_of(db, row.id));
+  return fail(row_of_another_partition(row, owner));
 }
 
 }  // namespace mapflow::persistence::sqlite

@@ -14,7 +14,7 @@ namespace mapflow::persistence::sqlite {
 /// Errors: corrupt when the tags are not a JSON list.
 Result<InstanceRow> read_row(const Query& row, const Database& db);
 
-/// Inserts the row or replaces the one with its id.
+/// Inserts the row or replaces the one with its id. Errors: conflict when that one is of another partition.
 Status write_row(Database& db, const InstanceRow& row);
 
 }  // namespace mapflow::persistence::sqlite

@@ -18,14 +18,8 @@ Result<LeaseRecord> lease_record(Database& db, Partition partition) {
                      from_micros(query.integer(2)), query.integer(3) != 0};
 }
 
-Status check_rows(Database& db, const Commit& commit) {
-  for (const InstanceRow& row : commit.rows) {
-    MAPFLOW_TRY(check_row(row, commit.lease));
-    Query query = db.query("SELECT partition FROM instances WHERE id = ?", row.id);
-    MAPFLOW_ASSIGN(const bool old, query.next());
-    if (const auto owner = static_cast<std::uint32_t>(old ? query.integer(0) : 0); old && owner != row.partition.value)
-      return fail(row_of_another_partition(row, Partition(owner)));
-  }
+Status check_rows(const Commit& commit) {
+  for (const InstanceRow& row : commit.rows) MAPFLOW_TRY(check_row(row, commit.lease));
   return {};
 }
 
@@ -133,7 +127,7 @@ Result<LogPosition> write(Database& db, const PackedCommit& packed) {
   const Partition partition = commit.lease.partition;
   MAPFLOW_ASSIGN(const LeaseRecord current, lease_record(db, partition));
   MAPFLOW_TRY(check_lease(current, commit.lease));
-  MAPFLOW_TRY(check_rows(db, commit));
+  MAPFLOW_TRY(check_rows(commit));
   MAPFLOW_ASSIGN(LogPosition end, log_end(db, partition));
 
   if (!commit.log.empty()) {
