@@ -11,8 +11,8 @@ using persistence::Lease;
 
 namespace {
 
-/// Clocks of two nodes may differ by this part of the ttl before the one counts out the other too early.
-constexpr int kMarginPart = 3;
+/// A node counts as alive for this part of the ttl longer than its lease: so far may clocks differ.
+constexpr int kMarginPart = 2;
 /// What does not divide goes to somebody else after so many ttl: moving it takes about one, in which nobody has it.
 constexpr int kTurn = 4;
 
@@ -26,9 +26,12 @@ std::shared_ptr<AgentGate> SharedLimits::make(const GateName& name, const AgentL
   auto gate = std::make_shared<LocalGate>(name, limits, executor_, clock_, events_);
   const std::lock_guard lock(mutex_);
   const Amounts limit = gate->limit(), share = this->share(name.id, limit);
-  // While nobody uses the gate every bucket is full.
+  // While nobody uses the gate every bucket is full. Who learnt of it only just now cannot know.
   std::optional<LocalGate::Before> before;
-  if (const auto known = unused_.find(name.id); known != unused_.end()) before = {known->second.least, known->second.since};
+  if (const auto known = unused_.find(name.id); known != unused_.end())
+    before = {known->second.least, known->second.since};
+  else if (std::ranges::any_of(others_, [&](const auto& other) { return other.second.gates.contains(name.id); }))
+    before = {0, clock_->now()};
   gate->begin(share, until_, before);
   gate->grow(share, until_, open_until(name.id));
   gates_[name.id] = gate;
@@ -44,7 +47,7 @@ void SharedLimits::hear(const std::vector<Lease>& leases, persistence::Partition
     if (until_ <= now)
       for (const auto& gate : gates()) gate->shrink({});
     bool stored = false;
-    others_.clear();
+    const OtherNotices former = std::exchange(others_, {});
     for (const Lease& lease : leases) {
       if (lease.partition == own && lease.node == node_ && !told_bytes_.empty() && lease.notice == told_bytes_) {
         stored = true;
@@ -55,8 +58,8 @@ void SharedLimits::hear(const std::vector<Lease>& leases, persistence::Partition
       if (!lease.notice.empty()) notice = Notice::decode(lease.notice);
     }
     if (!stored) return;
-    const Notice before = std::exchange(stored_, told_);
-    learn(now, before);
+    learn(now, former);
+    stored_ = told_;
     growing = gates();
   }
   for (const auto& gate : growing) {
@@ -91,13 +94,13 @@ std::string SharedLimits::say() {
 }
 
 /// Keeps account of the tokens that the node has of gates which it does not use: when it begins to, they are there.
-void SharedLimits::learn(Timestamp now, const Notice& before) {
+void SharedLimits::learn(Timestamp now, const OtherNotices& former) {
   std::map<GateId, Unused> unused;
   for (const auto& [id, word] : told_.gates) {
     const auto known = unused_.find(id);
-    const std::uint32_t first = before.claim(id, word.limit).tokens;
+    const std::uint32_t first = at_most(stored_.claim(id, word.limit), room(id, word.limit, former)).tokens;
     Unused next = known != unused_.end() ? known->second : Unused{first, first, now};
-    const std::uint32_t tokens = share(id, word.limit).tokens;
+    const std::uint32_t tokens = at_most(word.claim, room(id, word.limit, others_)).tokens;
     if (tokens > next.tokens) next.since = now;
     next.least = std::min(next.least, tokens);
     next.tokens = tokens;

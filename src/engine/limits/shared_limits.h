@@ -39,7 +39,7 @@ class SharedLimits {
     std::uint32_t tokens = 0;  ///< so many it has now …
     Timestamp since{};         ///< … since then
   };
-  void learn(Timestamp now, const Notice& before);
+  void learn(Timestamp now, const OtherNotices& former);
   Amounts share(GateId gate, const Amounts& limit) const;
   Timestamp open_until(GateId gate) const;
   std::vector<std::shared_ptr<LocalGate>> gates();

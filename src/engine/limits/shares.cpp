@@ -124,6 +124,7 @@ Notice plan(std::string_view node, const std::map<GateId, GateWord>& own, const 
   Notice next;
   next.rank = static_cast<std::uint32_t>(std::distance(others.begin(), others.lower_bound(node)));
   next.nodes = static_cast<std::uint32_t>(others.size() + 1);
+  if (others.empty()) return next;  // everything is its own, and nobody listens
   const auto name = [&](GateId gate, const GateWord& word) {
     if (next.gates.size() < kMostGates && !next.gates.contains(gate))
       next.gates.emplace(gate, fair_word(gate, word, next.rank, others, turn));

@@ -87,7 +87,7 @@ TEST_CASE("a notice reads back, stays within its bounds, and claims everything w
   std::map<GateId, GateWord> many;
   constexpr std::uint32_t kMost = UINT32_MAX;
   for (GateId id = 0; id < 3000; ++id) many[UINT64_MAX - id] = {{kMost, kMost}, {}, {kMost, kMost}, kNever, true};
-  const Notice full = plan("a", many, {}, 0);
+  const Notice full = plan("a", many, {{"b", {}}}, 0);
   CHECK(full.gates.size() == kMostGates);
   CHECK(full.encode().size() <= persistence::kLongestNotice);
   for (const std::string& wrong : {std::string("\x07"), std::string("nonsense"), notice.encode() + "x", notice.encode().substr(0, 9)})
@@ -373,6 +373,24 @@ TEST_CASE("a node that joins has nothing until the others know of it") {
     CHECK(nodes.never_more_than(4, 3s));
   }
   CHECK(std::ranges::any_of(nodes.world.agents->seen, [](const Envelope& each) { return each.instance_id.starts_with("b"); }));
+}
+
+TEST_CASE("a node alone writes no more than its renewals, however busy its agents are") {
+  Nodes nodes("max_concurrent: 4, rate_limit: 5/s", {"a"});
+  int renewals = 0, looks = 0;
+  nodes.world.faults = [&](const persistence::StoreOperation& operation) {
+    if (operation.call == persistence::StoreCall::renew) ++renewals;
+    if (operation.call == persistence::StoreCall::leases) ++looks;
+    return persistence::StoreDecision{};
+  };
+  for (int i = 0; i < 40; ++i) {
+    nodes.start("a", 1 + i % 3);
+    nodes.world.time.advance(500ms);
+    nodes.answer_all_of("a");
+  }
+  CHECK(looks >= 12);
+  CHECK(looks <= 14);
+  CHECK(renewals == looks * 13);  // twelve shared partitions and one of its own
 }
 
 TEST_CASE("without word from the store no more calls begin once the lease has run out") {
