@@ -161,7 +161,8 @@ bool Cluster::set_up() {
   }
   watched_ = make_watched_store(memory_, *watcher_);
   node_plan_ = std::make_unique<NodePlan>(NodePlan{world_, *watcher_, *kinds_, generated_.scenario,
-                                                   {has(Fault::late_reply), has(Fault::busy_workers)},
+                                                   {has(Fault::late_reply), has(Fault::busy_workers),
+                                                    !has(Fault::freeze) && !has(Fault::lease_lost) && !has(Fault::store_error)},
                                                    [this](const Envelope& envelope) { respondents_->asked(envelope); }, generated_.limits, std::chrono::seconds(3),
                                                    shard_options(), has(Fault::skew), plan_.sabotage,
                                                    [this] { return reach_store(); }, {}});

@@ -31,6 +31,7 @@ class ScriptedAgent final : public engine::Agent {
     if (name_ == kCallsBack) around_.left_open(envelope);
     auto reply = around_.script.reply(name_, envelope);
     calls_->insert_or_assign(envelope.id, std::move(done));
+    tell_watcher(around_, name_, *calls_);
     if (reply) answer_later(std::move(envelope.id), *std::move(reply));
   }
 
@@ -57,10 +58,16 @@ class ScriptedAgent final : public engine::Agent {
     }
   }
 
+  static void tell_watcher(const Surroundings& around, std::string_view name, const Open& calls) {
+    if (name == "alpha" && around.limits != Bite::none && around.manners.prompt)
+      around.watcher.under_way(around.gone, calls.size(), kAtOnce);
+  }
+
   void answer_later(std::string id, Result<Reply> reply) {
-    around_.world.after(time_taken(around_), [calls = calls_, gone = around_.gone, id = std::move(id), reply = std::move(reply)]() mutable {
-      if (*gone) return;
+    around_.world.after(time_taken(around_), [around = around_, name = name_, calls = calls_, id = std::move(id), reply = std::move(reply)]() mutable {
+      if (*around.gone) return;
       auto call = calls->extract(id);
+      tell_watcher(around, name, *calls);
       if (!call.empty()) call.mapped()(std::move(reply));
     });
   }

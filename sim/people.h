@@ -19,6 +19,7 @@ namespace mapflow::sim {
 struct Manners {
   bool late = false;  ///< now and then they take seconds
   bool busy = false;  ///< now and then workers refuse
+  bool prompt = true;  ///< nodes renew their leases in time, so that none calls without one
 };
 
 /// What one node calls. Once the node is gone, nobody answers it any more: `gone` is shared with whoever knows.

@@ -203,6 +203,14 @@ std::size_t Watcher::uncovered_entries() const {
 
 // --- calls --------------------------------------------------------------------------------------------------------
 
+void Watcher::under_way(const std::shared_ptr<const bool>& gone, std::size_t calls, std::size_t most) {
+  under_way_[gone] = calls;
+  std::erase_if(under_way_, [](const auto& node) { return *node.first; });
+  std::size_t all = 0;
+  for (const auto& [node, count] : under_way_) all += count;
+  if (all > most) problem(fmt::format("{} calls of an agent are under way at all nodes, where {} may be", all, most));
+}
+
 void Watcher::called(const Envelope& envelope) {
   const auto found = instances_.find(envelope.instance_id);
   if (found == instances_.end()) return problem("a call is made for an instance that is not durable: " + envelope.instance_id);

@@ -50,6 +50,8 @@ class Watcher {
 
   // --- what agents and handlers tell ---
   void called(const Envelope& envelope);
+  /// An agent that may have `most` calls under way has so many at one node, until `gone`.
+  void under_way(const std::shared_ptr<const bool>& gone, std::size_t calls, std::size_t most);
 
   const Witnessed* instance(const std::string& id) const;
   const std::map<std::string, Witnessed>& instances() const { return instances_; }
@@ -90,6 +92,7 @@ class Watcher {
 
   const kernel::Program& program_of(const std::string& workflow) const;
 
+  std::map<std::shared_ptr<const bool>, std::size_t> under_way_;  ///< by node
   const engine::ProgramPtr program_;
   const std::vector<engine::ProgramPtr> children_;
   const bool mended_;
