@@ -125,7 +125,8 @@ Error Gate::circuit_open(Timestamp now) const {
 Error Gate::line_full(Timestamp now) const {
   Error error(code::resource_exhausted, fmt::format("{} calls wait for the agent, and its bulkhead lets no more wait", line_.size()));
   error.retryable = true;
-  if (bucket_ && has_slot(now)) error.retry_after_us = (bucket_->next(now) - now).count();
+  const Timestamp next = bucket_ && has_slot(now) ? bucket_->next(now) : kNever;
+  if (next != kNever) error.retry_after_us = (next - now).count();
   return error;
 }
 

@@ -94,6 +94,24 @@ TEST_CASE("a notice reads back, stays within its bounds, and claims everything w
     CHECK(Notice::decode(wrong).claim(1, {8, 100}) == Amounts{8, 100});
 }
 
+TEST_CASE("whoever is turned away by a gate that has no token at all is not told when to come back") {
+  AgentLimits limits;
+  limits.rate = RateLimit{1, 1};
+  limits.bulkhead = 1;
+  Gate gate(limits);
+  gate.set_share({0, 0}, at(1h), at(0s));
+  CHECK(gate.ask(1, Priority{}, at(0s)).value() == Gate::Entry::waits);
+  CHECK(gate.next(at(0s)) == kNever);
+  const auto refused = gate.ask(2, Priority{}, at(0s));
+  REQUIRE(!refused);
+  CHECK(refused.error().code == code::resource_exhausted);
+  CHECK_FALSE(refused.error().retry_after_us.has_value());
+  gate.set_share({0, 1}, at(1h), at(1s));
+  CHECK(gate.advance(at(1s)).go.empty());  // what it is given begins as taken
+  CHECK(gate.next(at(1s)) == at(2s));
+  CHECK(gate.advance(at(2s)).go == std::vector<Ticket>{1});
+}
+
 // --- the exchange -----------------------------------------------------------------------------------------------------
 
 namespace {
