@@ -33,6 +33,9 @@ constexpr milliseconds kPicture{100};    // between two pictures on a terminal
 constexpr milliseconds kLastWords{1000};  // for events that are still on their way when the outcome is known
 constexpr milliseconds kProgress{250};   // between two looks at its progress
 
+/// Whether the store has its instances when this program has ended, be it that a crash might cost some.
+bool outlives_this_program(const persistence::Store& store) { return store.durable() || !store.durability_risk().empty(); }
+
 /// The command that goes on with the instance.
 std::string resume_command(const RunOptions& options, const std::string& id) {
   std::string command = "mapflow run " + shell_quoted(options.file) + " --id " + shell_quoted(id);
@@ -171,7 +174,7 @@ class RunSession {
     if (state == "suspended") {
       const bool stopped = options_.mode == RunMode::debug;
       people_.line((stopped ? "to go on: " : "to try the failed step again: ") + resume_command(options_, id_));
-    } else if (engine_.store().durable()) {
+    } else if (outlives_this_program(engine_.store())) {
       people_.line(people_.paint(Color::dim, "more: mapflow show " + shell_quoted(id_) + " --store " + shell_quoted(persistence::without_password(options_.store))));
     }
     return state == "completed" ? ExitCode::success : ExitCode::failed;
@@ -182,7 +185,7 @@ class RunSession {
       const auto document = run.document();
       console_.document(document ? *document : object({{"error", to_value(document.error())}}));
     }
-    const bool stays = engine_.store().durable();
+    const bool stays = outlives_this_program(engine_.store());
     people_.line(stays ? "interrupted; the instance stays in " + options_.store + " and goes on with:"
                        : "interrupted; the store forgets the instance with this program");
     if (stays) people_.line("  " + resume_command(options_, id_));

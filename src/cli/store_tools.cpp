@@ -80,7 +80,7 @@ Value document(const Stats& stats, persistence::Store& store) {
     if (tier.role == "backup") each.set("behind", tier.behind);
     tiers.push_back(std::move(each));
   }
-  return object({{"store", store.name()}, {"durable", store.durable()}, {"shared_partitions", store.shared_partitions()},
+  return object({{"store", store.name()}, {"durable", store.durable()}, {"durability_risk", store.durability_risk()}, {"shared_partitions", store.shared_partitions()},
                  {"instances", stats.instances}, {"unfinished", stats.unfinished}, {"states", std::move(states)},
                  {"log_entries", stats.log_entries}, {"log_bytes", stats.log_bytes}, {"commands", stats.commands},
                  {"leases", Value(std::move(nodes))}, {"tiers", Value(std::move(tiers))}});
@@ -89,6 +89,7 @@ Value document(const Stats& stats, persistence::Store& store) {
 Result<Value> show_stats(persistence::Store& store, Stream& people) {
   MAPFLOW_ASSIGN(const Stats stats, gather(store));
   people.line(fmt::format("{}: {}, {} of them unfinished", store.name(), counted(stats.instances, "instance"), stats.unfinished));
+  if (const std::string risk = store.durability_risk(); !risk.empty()) people.line("a crash may lose what was acknowledged, because " + risk);
   for (const auto& [state, count] : stats.states) people.line(fmt::format("  {:<14}{}", printable(state), count));
   people.line(fmt::format("log: {}, {} bytes; commands waiting: {}", counted(stats.log_entries, "entry"), stats.log_bytes, stats.commands));
   std::map<std::string, std::uint64_t> nodes;

@@ -124,6 +124,8 @@ Status Node::begin() {
 }
 
 Status Node::start_threads() {
+  if (const std::string risk = store_->durability_risk(); !risk.empty() && options_.log)
+    options_.log("store", fmt::format("{}: a crash may lose what was acknowledged, because {}", store_->name(), risk));
   const unsigned cores = std::max(1u, std::thread::hardware_concurrency());
   const unsigned shards = options_.private_partition ? 1 : options_.shards > 0 ? options_.shards : cores;
   control_ = std::make_shared<ThreadExecutor>("control");

@@ -19,6 +19,7 @@ class ForwardingStore : public Store {
 
   std::string name() const override { return inner_->name(); }
   bool durable() const override { return inner_->durable(); }
+  std::string durability_risk() const override { return inner_->durability_risk(); }
   bool shows_details() const override { return inner_->shows_details(); }
   std::uint64_t commit_transactions() const override { return inner_->commit_transactions(); }
   std::vector<TierReport> tiers() override { return inner_->tiers(); }

@@ -29,7 +29,8 @@ class PostgresStore final : public Store {
   }
 
   std::string name() const override { return name_; }
-  bool durable() const override { return opened_.durable; }
+  bool durable() const override { return opened_.risk.empty(); }
+  std::string durability_risk() const override { return opened_.risk; }
   bool shows_details() const override { return true; }
   std::uint64_t commit_transactions() const override { return writer_.transactions(); }
   std::uint32_t shared_partitions() const override { return opened_.shared_partitions; }

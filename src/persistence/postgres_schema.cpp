@@ -94,13 +94,14 @@ std::string Schema::sql(std::string_view statement) const {
 
 Result<Opened> prepare_schema(Connection& db, const Schema& schema, std::uint32_t shared_partitions) {
   MAPFLOW_ASSIGN(const Rows settings,
-                 db.query("SELECT current_setting('server_encoding'), current_setting('fsync') = 'on'"
-                          " AND current_setting('synchronous_commit') <> 'off', current_setting('full_page_writes') = 'on'"));
+                 db.query("SELECT current_setting('server_encoding'), current_setting('fsync'), current_setting('synchronous_commit'),"
+                          " current_setting('full_page_writes')"));
   if (settings.text(0, 0) != "UTF8")
     return fail(code::invalid_state, fmt::format("{}: the database is in {}, not in UTF8", db.name(), settings.text(0, 0)),
                 "create one with ENCODING 'UTF8' TEMPLATE template0");
   Opened opened;
-  opened.durable = settings.number(0, 1) != 0 && settings.number(0, 2) != 0;
+  for (const auto& [column, name] : {std::pair(1, "fsync"), std::pair(2, "synchronous_commit"), std::pair(3, "full_page_writes")})
+    if (settings.text(0, column) == "off") opened.risk += fmt::format("{}{} is 'off': set it to on", opened.risk.empty() ? "" : "; ", name);
   MAPFLOW_ASSIGN(const Found found, look(db, schema, db.name()));
   if (found.version < migrations().back().number) MAPFLOW_TRY(migrate(db, schema, shared_partitions, db.name()));
   MAPFLOW_ASSIGN(const Rows count, db.query(schema.sql("SELECT count(*) FROM @.partitions WHERE shared")));

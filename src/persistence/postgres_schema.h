@@ -23,7 +23,7 @@ class Schema {
 /// What the server promises about acknowledged writes, and what the store found in the schema.
 struct Opened {
   std::uint32_t shared_partitions = 0;
-  bool durable = false;  ///< the server's settings let every acknowledged commit survive its crash
+  std::string risk;  ///< see Store::durability_risk
 };
 
 /// Makes the schema one of this program: checks what it is before it changes anything, then applies the migrations it

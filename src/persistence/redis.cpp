@@ -35,7 +35,8 @@ class RedisStore final : public Store {
         writer_(*access_, keys_) {}
 
   std::string name() const override { return access_->name(); }
-  bool durable() const override { return opened_.durable; }
+  bool durable() const override { return opened_.risk.empty(); }
+  std::string durability_risk() const override { return opened_.risk; }
   std::uint64_t commit_transactions() const override { return writer_.transactions(); }
   std::uint32_t shared_partitions() const override { return opened_.shared_partitions; }
 

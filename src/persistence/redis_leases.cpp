@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "persistence/redis_durability.h"
 #include "persistence/redis_scripts.h"
 
 namespace mapflow::persistence::redis {
@@ -23,34 +24,6 @@ std::optional<Lane> lane_in(const Reply& reply) {
   const auto& field = reply.elements;
   return Lane{{Epoch(field[0].to_unsigned()), field[1].text, from_micros(field[2].to_number()), field[3].to_number() != 0},
               field[4].to_unsigned(), field[5].to_unsigned(), LogPosition(field[6].to_unsigned())};
-}
-
-/// The value of a setting in the answer to CONFIG GET or ACL GETUSER; empty when it is not there.
-std::string_view setting(const Reply& settings, std::string_view name) {
-  for (std::size_t at = 0; at + 1 < settings.elements.size(); at += 2)
-    if (settings.elements[at].text == name) return settings.elements[at + 1].text;
-  return {};
-}
-
-/// Whether what the servers have acknowledged survives their machines. A server that does not tell counts as one that
-/// forgets, and so does one whose replica may take over without having everything. When Redis 7 reads its log back, it leaves out transactions that its default user may not make
-/// (redis/redis#14541): a configuration that says "user default off", and no more of that user, costs the data.
-bool keeps_everything(Access& access) {
-  const auto every = [&](const Command& question, auto&& good) {
-    const auto answers = access.ask_servers(question);
-    return answers && std::ranges::all_of(*answers, good);
-  };
-  const bool takeovers = access.options().kind != AccessOptions::Kind::single;
-  if (takeovers && access.options().replicas == 0) return false;
-  return every(Command{"CONFIG", "GET", "append*"}, [](const Reply& log) {
-           return setting(log, "appendonly") == "yes" && setting(log, "appendfsync") == "always";
-         }) &&
-         every(Command{"CONFIG", "GET", "maxmemory-policy"}, [](const Reply& memory) {
-           return !setting(memory, "maxmemory-policy").empty() && !setting(memory, "maxmemory-policy").starts_with("allkeys");
-         }) &&
-         every(Command{"ACL", "GETUSER", "default"}, [](const Reply& user) {
-           return setting(user, "commands") == "+@all" && setting(user, "keys") == "~*";
-         });
 }
 
 Status make_partition(Access& access, const Keys& keys, Partition partition) {
@@ -80,11 +53,11 @@ Result<Opened> prepare_store(Access& access, const Keys& keys, std::uint32_t sha
     return fail(code::invalid_state,
                 fmt::format("{}: the store has format {}, this program knows formats up to {}", access.name(), format, kFormat),
                 "use the newer program that wrote the store, or name another beginning for keys with ?prefix=NAME");
-  Opened opened{static_cast<std::uint32_t>(found.elements[1].to_unsigned()), false};
+  Opened opened{static_cast<std::uint32_t>(found.elements[1].to_unsigned()), {}};
   MAPFLOW_TRY(access.rewrite(store, Command{"HSETNX", store, "partitions", std::to_string(opened.shared_partitions)}));
   for (std::uint32_t number = 0; number < opened.shared_partitions; ++number)
     MAPFLOW_TRY(make_partition(access, keys, Partition(number)));
-  opened.durable = keeps_everything(access);
+  opened.risk = durability_risk(access);
   return opened;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace mapflow::persistence::redis {
 
 struct Opened {
   std::uint32_t shared_partitions = 0;
-  bool durable = false;
+  std::string risk;  ///< see Store::durability_risk
 };
 /// Makes what is missing of the store, and looks how safe the server keeps it. Errors: invalid_state when the keys
 /// are of a newer program; unavailable.

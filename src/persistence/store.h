@@ -151,8 +151,11 @@ class Store {
 
   /// How people know this store: its URL without credentials.
   virtual std::string name() const = 0;
-  /// False when acknowledged commits do not survive the process.
+  /// False when acknowledged commits may not survive a crash of the process or the machine.
   virtual bool durable() const = 0;
+  /// Of a store that outlives the process and yet is not durable: which settings are at fault, and what to set; empty for
+  /// any other.
+  virtual std::string durability_risk() const { return {}; }
   /// True when people can ask for the details of rows, so that writing them is worth its price.
   virtual bool shows_details() const { return false; }
   /// How many transactions commits have taken so far; those that shared one count once. To be asked in a `done`, it

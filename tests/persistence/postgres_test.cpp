@@ -53,7 +53,9 @@ TEST_CASE("PostgreSQL: calls wait for a server that comes back within the patien
 }
 
 TEST_CASE("a server that does not sync makes the store say so") {
-  CHECK_FALSE(open_or_fail(shared_postgres().url(fresh_schema()))->durable());
+  const auto store = open_or_fail(shared_postgres().url(fresh_schema()));
+  CHECK_FALSE(store->durable());
+  CHECK(store->durability_risk().find("fsync is 'off': set it to on") != std::string::npos);
 }
 
 TEST_CASE("commits that wait for PostgreSQL share a transaction") { check_shared_transactions(shared_postgres().url(fresh_schema())); }

@@ -92,6 +92,7 @@ TEST_CASE("when a primary dies that a sentinel watches, its replica goes on") {
   CHECK(open_or_fail(watched.url("replicas=1"))->durable());
   const auto store = open_or_fail(watched.url("patience=60"));
   CHECK_FALSE(store->durable());
+  CHECK(store->durability_risk().find("replicas=1") != std::string::npos);
   write_everywhere(*store, "before");
   watched.primary().command("WAIT 1 10000");
   watched.primary().kill();
