@@ -86,7 +86,8 @@ class RecordAudit::Checker {
   std::string operator()(const StepWaiting& record) const {
     Books* books = find(record.run);
     if (!books) return lost(record.run);
-    if (!may_follow(books->state, StepState::waiting)) return transition(*books, StepState::waiting);
+    const bool looked_again = books->state == StepState::waiting && for_condition(*books) && !waits_still(*books);
+    if (!looked_again && !may_follow(books->state, StepState::waiting)) return transition(*books, StepState::waiting);
     books->state = StepState::waiting;
     books->due = record.due;
     return "";
@@ -117,7 +118,7 @@ class RecordAudit::Checker {
   std::string operator()(const StepSucceeded& record) const {
     Books* books = find(record.run);
     if (!books) return lost(record.run);
-    if (waits_still(*books)) return "a wait ends early";
+    if (ends_early(*books)) return "a wait ends early";
     books->state = StepState::running;
     books->due = books->deadline = kNever;
     return "";
@@ -127,7 +128,7 @@ class RecordAudit::Checker {
     Books* books = find(record.run);
     if (!books) return lost(record.run);
     if (!is_settled(record.state) || !may_follow(books->state, record.state)) return transition(*books, record.state);
-    if (record.state == StepState::completed && waits_still(*books)) return "a wait ends early";
+    if (record.state == StepState::completed && ends_early(*books)) return "a wait ends early";
     if (record.error && record.state == StepState::timed_out)
       if (std::string early = too_early(*books, *record.error); !early.empty()) return early;
     for (const auto& [id, other] : audit_.running_)
@@ -226,6 +227,9 @@ class RecordAudit::Checker {
   bool waits_still(const Books& books) const {
     return books.state == StepState::waiting && books.due != kNever && at_ < books.due;
   }
+  bool for_condition(const Books& books) const { return program_.node(books.node).step->fields.find("condition") != nullptr; }
+  /// A condition may hold at any time.
+  bool ends_early(const Books& books) const { return waits_still(books) && !for_condition(books); }
   /// An agent may say `timeout` too; the engine's own has no cause and comes from a time limit that has passed.
   std::string too_early(const Books& books, const Error& error) const {
     const Step& step = *program_.node(books.node).step;

@@ -100,7 +100,9 @@ void Client::wish_for_rewinds() {
   Chance& chance = world_.chance();
   for (std::int64_t times = chance.between(1, 2); times > 0; --times) {
     kernel::Rewind rewind;
-    if (chance.percent(30)) {
+    if (chance.percent(15)) {  // that a step makes, perhaps
+      rewind.place.checkpoint = "at_s" + std::to_string(chance.between(1, 12));
+    } else if (chance.percent(30)) {
       rewind.place.checkpoint = "by chance";
       wish(Duration(chance.between(0, 3'000'000)), kernel::MakeCheckpoint{"by chance"});
     } else {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <memory>
 
 #include "engine/recovery.h"
@@ -13,9 +14,9 @@
 #include "persistence/faulty.h"
 #include "persistence/memory.h"
 #include "sim/client.h"
+#include "sim/kinds.h"
 #include "sim/node.h"
 #include "sim/respondents.h"
-#include "steps/registry.h"
 #include "testing/reenact.h"
 #include "value/json.h"
 
@@ -41,7 +42,7 @@ class Cluster {
         cancels_(faults_.contains(Fault::cancel) && chance_.percent(15)),
         rewinds_((mends_ || !cancels_) && faults_.contains(Fault::rewind) && chance_.percent(25)),
         generated_(scenario()),
-        kinds_(steps::make_registry()) {}
+        kinds_(make_kinds()) {}
 
   ClusterOutcome run() {
     if (!set_up()) return outcome();
@@ -50,6 +51,7 @@ class Cluster {
       while (watcher_->problems().empty() && !everybody_content()) act();
       quiet_ = true;
       respondents_->rest(true);
+      wait_for_nodes();
       run_for(std::chrono::seconds(4));  // a request that was sent twice may still be on its way, and bring somebody back
     }
     stop_nodes();
@@ -70,11 +72,14 @@ class Cluster {
   void perhaps_a_fault();
   void take_down(Node& node);
   void look_after_held();
+  void look_after_children();
   void look_after_mended(Client& client, const Witnessed& known);
   bool everybody_content() const;
   bool inboxes_are_empty() const;
   bool calm() const;
   void run_for(Duration span);
+  void wait_for_nodes();
+  void wait_until(const std::function<bool()>& done);
   void stop_nodes();
 
   // --- the end ---
@@ -280,6 +285,7 @@ void Cluster::look_after_held() {
     for (const auto& [run, step] : known->audit.state().runs)
       if (generated_.expected.signals.contains(step.signal)) client->signal_again(step.signal);
   }
+  if (mends_) look_after_children();
   respondents_->look_into_inboxes();
   world_.after(Duration(world_.chance().between(200'000, 1'200'000)), [this] { look_after_held(); });
 }
@@ -291,6 +297,18 @@ void Cluster::look_after_mended(Client& client, const Witnessed& known) {
   const Duration since_storm = world_.now() - storm_ends_;
   if (since_storm > kAtOnceAfter) client.end_it(true);
   else if (since_storm > kEndAfter) client.end_it(false);
+}
+
+/// A child that was abandoned has nobody else who would bring it back, or end it.
+void Cluster::look_after_children() {
+  for (const auto& [id, known] : watcher_->instances()) {
+    const kernel::State& state = known.audit.state();
+    Node* const node = state.parent_id.empty() || is_terminal(state.state) ? nullptr : choose_node();
+    if (!node) continue;
+    const auto ask = [&](engine::Demand demand) { node->ask(id, std::move(demand), [](Result<Value>, bool) {}); };
+    if (world_.now() - storm_ends_ > kEndAfter) ask(kernel::Cancel{"it takes too long"});
+    else if (state.state == WorkflowState::paused || state.state == WorkflowState::suspended) ask(kernel::Resume{});
+  }
 }
 
 /// What lies in an inbox may yet bring an instance back that is over.
@@ -313,20 +331,23 @@ void Cluster::run_for(Duration span) {
   while (watcher_->problems().empty() && world_.now() < until && world_.step()) {}
 }
 
-void Cluster::stop_nodes() {
+void Cluster::wait_until(const std::function<bool()>& done) {
   const Timestamp until = world_.now() + std::chrono::minutes(2);
-  const auto wait_for = [&](const auto& done) {
-    while (watcher_->problems().empty() && !done())
-      if (!world_.step() || world_.now() > until) return watcher_->problem("a node does not come to its end");
-  };
-  // Who is about to leave or to come back does so first, and who stands still may yet pass on a request of long ago.
+  while (watcher_->problems().empty() && !done())
+    if (!world_.step() || world_.now() > until) return watcher_->problem("a node does not come to its end");
+}
+
+/// Who is about to leave or to come back does so, and who stands still may yet pass on a request of long ago.
+void Cluster::wait_for_nodes() {
   const auto settled = [](const auto& node) { return node->up() && !node->leaving() && !node->frozen(); };
-  wait_for([&] { return booting_ == 0 && std::ranges::all_of(nodes_, settled); });
+  wait_until([&] { return booting_ == 0 && std::ranges::all_of(nodes_, settled); });
+}
+
+void Cluster::stop_nodes() {
   if (!watcher_->problems().empty()) return;
-  run_for(std::chrono::seconds(1));
   std::size_t left = 0;
   for (const auto& node : nodes_) node->leave([&left] { ++left; });
-  wait_for([&] { return left == nodes_.size(); });
+  wait_until([&] { return left == nodes_.size(); });
 }
 
 // --- the end ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 #include <deque>
 
+#include "sim/kinds.h"
+
 namespace mapflow::sim {
 
 namespace {
@@ -229,8 +231,10 @@ bool Interpreter::tried_again(const Step& step, const Outcome& outcome, std::uin
   Duration delay{};
   std::size_t yes = 0;
   for (const Error& error : outcome.errors) {
-    if (!should_retry(*step.retry, error, number)) continue;
+    const bool custom = step.retry->strategy == RetryStrategy::custom;
+    if (!should_retry(*step.retry, error, number) || (custom && !as_told(error, number))) continue;
     ++yes;
+    if (custom) delay = std::max(delay, *as_told(error, number));
     delay = std::max(delay, retry_delay(*step.retry, error, number, 1.0));
   }
   if (yes != 0 && yes != outcome.errors.size()) ambiguous("timing decides whether a step is tried again");

@@ -50,6 +50,12 @@ struct Outcome {
   bool is(End wanted) const { return end == wanted; }
 };
 
+/// A field of the step that is a text; empty without one.
+inline std::string text(const Step& step, std::string_view name) {
+  const Value* found = step.fields.find(name);
+  return found && found->is_text() ? std::string(found->as_text()) : std::string();
+}
+
 class Interpreter {
  public:
   explicit Interpreter(const Scenario& scenario);

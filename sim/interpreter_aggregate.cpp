@@ -1,12 +1,15 @@
 // aggregate: one value of several results.
 #include <algorithm>
-#include <functional>
+#include <utility>
 
 #include "sim/interpreter.h"
 
 namespace mapflow::sim {
 
 namespace {
+
+/// The place, with more names.
+Place seeing(const Place& place, Value names) { return {.outer = &place, .prefix = {}, .locals = std::move(names)}; }
 
 Error bad_input() { return Error(code::invalid_input, "not what the aggregation works on"); }
 
@@ -93,11 +96,6 @@ Value flattened(const Array& values) {
   return Value(std::move(items));
 }
 
-std::string text(const Step& step, std::string_view name) {
-  const Value* found = step.fields.find(name);
-  return found && found->is_text() ? std::string(found->as_text()) : std::string();
-}
-
 }  // namespace
 
 Outcome Interpreter::aggregate(const Step& step, Place& place, const std::string& path, std::uint32_t number) {
@@ -126,7 +124,7 @@ Outcome Interpreter::aggregate(const Step& step, Place& place, const std::string
   if (const std::string where = text(step, "where"); !where.empty()) {
     Array kept, from;
     for (std::size_t i = 0; i < values.size(); ++i) {
-      const auto wanted = holds(where, {.outer = &place, .prefix = {}, .locals = object({{"value", values[i]}, {"source", sources[i]}})});
+      const auto wanted = holds(where, seeing(place, object({{"value", values[i]}, {"source", sources[i]}})));
       if (!wanted) return Outcome::failed(wanted.error());
       if (*wanted) kept.push_back(values[i]), from.push_back(sources[i]);
     }
@@ -151,7 +149,7 @@ Result<Value> Interpreter::reduced(const Step& step, const Place& place, const A
   if (aggregation == "concat") return joined(values);
   if (aggregation == "vote") return vote(values, text(step, "tie_break") == "first");
   if (aggregation == "custom")
-    return evaluate(text(step, "expression"), {.outer = &place, .prefix = {}, .locals = object({{"values", Value(values)}, {"sources", Value(sources)}})});
+    return evaluate(text(step, "expression"), seeing(place, object({{"values", Value(values)}, {"sources", Value(sources)}})));
   if (aggregation == "quorum") {
     const Value* needed = step.fields.find("quorum");
     return quorum(values, needed && needed->is_integer() ? static_cast<std::size_t>(needed->as_integer()) : values.size() / 2 + 1);
@@ -159,7 +157,7 @@ Result<Value> Interpreter::reduced(const Step& step, const Place& place, const A
   if (aggregation != "best") return of_numbers(aggregation, values);
   Value best, highest;
   for (std::size_t i = 0; i < values.size(); ++i) {
-    MAPFLOW_ASSIGN(const Value score, evaluate(text(step, "by"), {.outer = &place, .prefix = {}, .locals = object({{"value", values[i]}, {"source", sources[i]}})}));
+    MAPFLOW_ASSIGN(const Value score, evaluate(text(step, "by"), seeing(place, object({{"value", values[i]}, {"source", sources[i]}}))));
     if (i > 0 && score.as_double() <= highest.as_double()) continue;
     highest = score;
     best = values[i];

@@ -22,11 +22,6 @@ std::int64_t number(const Step& step, std::string_view name, std::int64_t otherw
   return found && found->is_integer() ? found->as_integer() : otherwise;
 }
 
-std::string text(const Step& step, std::string_view name) {
-  const Value* found = step.fields.find(name);
-  return found && found->is_text() ? std::string(found->as_text()) : std::string();
-}
-
 const std::string& branch_name(const Branch& branch) { return branch.name.empty() ? branch.steps.front().id : branch.name; }
 
 }  // namespace

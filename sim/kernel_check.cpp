@@ -12,8 +12,8 @@
 #include "sim/callees.h"
 #include "sim/chance.h"
 #include "sim/generator.h"
+#include "sim/kinds.h"
 #include "sim/verdict.h"
-#include "steps/registry.h"
 #include "value/json.h"
 
 namespace mapflow::sim {
@@ -37,7 +37,7 @@ struct Weather {
 class KernelRun {
  public:
   KernelRun(std::uint64_t seed, bool verbose)
-      : chance_(mix(seed, "kernel")), weather_(chance_), kinds_(steps::make_registry()),
+      : chance_(mix(seed, "kernel")), weather_(chance_), kinds_(make_kinds()),
         environment_(jinja::workflow_environment()), world_(generate(seed)), verbose_(verbose) {}
 
   KernelOutcome run() {

@@ -1,6 +1,7 @@
 #include "sim/maker.h"
 
 #include "sim/generator.h"
+#include "sim/kinds.h"
 #include "sim/unforeseen.h"
 
 namespace mapflow::sim {
@@ -46,7 +47,13 @@ void limit(Generated& out, Chance chance) {
     definition.concurrency.emplace();
     if (chance.percent(70)) definition.concurrency->max_running = static_cast<std::uint32_t>(chance.between(1, 2));
     else definition.concurrency->key = "label";
+    definition.priority = static_cast<std::uint32_t>(chance.between(0, kHighestPriority));
   }
+  if (definition.budget.tokens)
+    every_step(definition.steps, [&](Step& step) {
+      if (step.type != "message" || !chance.percent(30)) return;
+      step.budget = StepBudget{.tokens = static_cast<std::uint64_t>(chance.between(1, 100)), .cost_usd = {}};
+    });
 }
 
 }  // namespace
@@ -161,6 +168,7 @@ void Maker::decorate(Made& made, Setting& setting, bool leaf) {
   if (!leaf && !step.retry && chance_.percent(8)) add_retry(step);
   if (!leaf && chance_.percent(10)) step.timeout = std::chrono::seconds(chance_.between(400, 900));
   else if (!leaf && chance_.percent(6)) step.total_timeout = std::chrono::seconds(chance_.between(600, 900));
+  if (!setting.undoing && chance_.percent(8)) step.checkpoint = "at_" + step.id;
   add_success(made, setting);
   add_compensation(step, setting, leaf, made.shape);
   add_error_policy(made, setting, leaf);
@@ -171,8 +179,9 @@ void Maker::decorate(Made& made, Setting& setting, bool leaf) {
 void Maker::add_retry(Step& step) {
   RetryPolicy policy;
   static const std::vector<RetryStrategy> kStrategies{RetryStrategy::immediate, RetryStrategy::linear,
-                                                      RetryStrategy::exponential, RetryStrategy::none};
+                                                      RetryStrategy::exponential, RetryStrategy::custom, RetryStrategy::none};
   policy.strategy = chance_.pick(kStrategies);
+  if (policy.strategy == RetryStrategy::custom) policy.custom = kAsTold;
   policy.max_attempts = static_cast<std::uint32_t>(chance_.between(2, 4));
   policy.initial_delay = std::chrono::milliseconds(chance_.between(1, 3000));
   policy.max_delay = std::chrono::seconds(chance_.between(1, 5));

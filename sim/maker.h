@@ -72,6 +72,7 @@ class Maker {
   Made transform(Setting& setting, Known& learned);
   Made conditional(const Setting& setting);
   Made parallel(const Setting& setting, Known& learned);
+  void add_meeting(Step& parallel);
   Made loop(const Setting& setting);
   Made counted_loop(Made made, Setting inside);
   Made aggregate(const Setting& setting);

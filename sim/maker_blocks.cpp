@@ -93,11 +93,26 @@ Made Maker::parallel(const Setting& setting, Known& learned) {
     take(together.lists, known.lists, setting.known.lists.size());
     take(together.opaque, known.opaque, setting.known.opaque.size());
   }
+  if (!setting.at_once && !setting.undoing && chance_.percent(20)) add_meeting(step);
   for (Branch& each : step.branches)
     if (each.name.empty() && each.steps.size() > 1) each.name = each.steps.front().id;
   made.shape = all ? shape : Shape::racy;
   if (all) learned = std::move(together);
   return made;
+}
+
+/// The last branch goes on when the first one has begun.
+void Maker::add_meeting(Step& parallel) {
+  const std::string flag = "met." + parallel.id;
+  declare(flag, 0);
+  Step begin = named("transform"), wait = named("wait");
+  begin.fields = object({{"transformations", object({{Text(flag), 1}})}});
+  wait.fields = object({{"condition", flag + " == 1"}});
+  if (chance_.percent(50)) wait.fields.set("check_interval", "30s");
+  Block& first = parallel.branches.front().steps;
+  Block& last = parallel.branches.back().steps;
+  first.insert(first.begin(), std::move(begin));
+  last.insert(last.begin(), std::move(wait));
 }
 
 // --- loop ---------------------------------------------------------------------------------------------------------

@@ -161,8 +161,16 @@ Made Maker::wait(const Setting& setting) {
   Made made{.step = named("wait"), .shape = Shape::opaque, .may_stop = false};
   Step& step = made.step;
   if (setting.undoing || chance_.percent(50)) {
-    if (chance_.percent(50)) step.fields = object({{"duration", std::to_string(chance_.between(1, 4000)) + "ms"}});
+    if (chance_.percent(20)) step.fields = object({{"until", chance_.percent(40) ? "2001-01-01T00:00:00Z" : "{{ now() | timedelta(seconds=3) }}"}});
+    else if (chance_.percent(50)) step.fields = object({{"duration", std::to_string(chance_.between(1, 4000)) + "ms"}});
     else step.fields = object({{"duration", static_cast<double>(chance_.between(0, 6)) / 2}});
+    return made;
+  }
+  if (chance_.percent(25)) {  // what it knows will not change, so it holds at once or never
+    step.fields = object({{"condition", condition(setting)}});
+    if (chance_.percent(40)) step.fields.set("check_interval", "20s");
+    step.timeout = patience();
+    if (chance_.percent(80)) branch(step, "on_timeout", setting, 2);
     return made;
   }
   // Every wait has a signal of its own, so that it does not matter which comes first.

@@ -1,10 +1,11 @@
 #include "sim/people.h"
 
-#include "engine/async.h"
-
 #include <map>
+#include <stdexcept>
 #include <string>
 #include <utility>
+
+#include "engine/async.h"
 
 namespace mapflow::sim {
 
@@ -107,6 +108,12 @@ class LaterWorkers final : public engine::Workers {
   const Surroundings around_;
 };
 
+/// How a handler fails: with an error that it returns, or that it throws.
+Result<Value> failed(const Error& error) {
+  if (error.is(code::handler_error)) throw std::runtime_error(error.message);
+  return fail(error);
+}
+
 /// A handler that takes its time, says so, and perhaps falls silent.
 Async<Result<Value>> take_time(Surroundings around, AsyncInput input) {
   around.watcher.called(input.envelope);
@@ -118,7 +125,7 @@ Async<Result<Value>> take_time(Surroundings around, AsyncInput input) {
   }
   while (answer.silent() && !input.cancelled()) co_await input.sleep(std::chrono::seconds(20));
   if (answer.silent()) co_return fail(code::cancelled, "given up");
-  if (answer.error) co_return fail(*answer.error);
+  if (answer.error) co_return failed(*answer.error);
   co_return *answer.value;
 }
 
@@ -133,7 +140,7 @@ std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& ar
     const Envelope& envelope = input.envelope;
     around.watcher.called(envelope);
     const Answer answer = around.script.answer(envelope);
-    if (answer.error) return fail(*answer.error);
+    if (answer.error) return failed(*answer.error);
     return answer.value.value_or(Value());
   };
   table->set("quick", scripted, HandlerMode::immediate);

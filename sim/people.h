@@ -36,8 +36,9 @@ struct Surroundings {
 std::shared_ptr<engine::AgentFactory> make_agents(const Surroundings& around);
 std::shared_ptr<engine::Workers> make_workers(const Surroundings& around);
 std::shared_ptr<const engine::HandlerTable> make_handlers(const Surroundings& around);
-/// The agents that every definition may use: alpha, beta and gamma answer at once, delta and erin later (script.h). Limited: two at once for alpha, bursts of three for beta; and when limits bite,
-/// one call may wait for alpha, and gamma is left alone for two seconds when it failed twice.
+/// The agents that every definition may use: alpha, beta and gamma answer at once, delta and erin later (script.h).
+/// Limited: two at once for alpha, bursts of three for beta; and when limits bite, one call may wait for
+/// alpha, and gamma is left alone for two seconds when it failed twice.
 std::vector<AgentConfig> configured_agents(Bite limits);
 /// Gates that let everybody through, limits or not.
 std::shared_ptr<engine::Gatekeeper> make_open_gates();

@@ -12,8 +12,8 @@
 #include "sim/audit.h"
 #include "sim/callees.h"
 #include "sim/generator.h"
+#include "sim/kinds.h"
 #include "sim/verdict.h"
-#include "steps/registry.h"
 
 namespace mapflow::sim {
 
@@ -148,7 +148,7 @@ class Life {
 
 RestartOutcome check_restarts(std::uint64_t seed) {
   const Generated world = generate(seed, {.most_steps = kMostSteps});
-  const auto kinds = steps::make_registry();
+  const auto kinds = make_kinds();
   const jinja::Environment environment = jinja::workflow_environment();
   const auto program = compile(world.scenario.definition, "hash", *kinds, environment);
   if (!program) return {0, 0, 0, {"the definition does not compile: " + program.error().to_string()}};

@@ -10,8 +10,9 @@ namespace mapflow::sim {
 namespace {
 
 Error failure(Chance& chance) {
-  static const std::vector<std::string> kCodes{"unavailable", "rate_limited", "agent_error", "busy", "invalid_input"};
+  static const std::vector<std::string> kCodes{"unavailable", "rate_limited", "agent_error", "busy", "invalid_input", "handler_error"};
   Error error(chance.pick(kCodes), "the script says so");
+  if (error.is(code::handler_error)) return error;  // handlers throw it, so there is no more to it
   if (chance.percent(30)) error.retryable = chance.percent(70);
   if (error.is(code::rate_limited) && chance.percent(50)) error.retry_after_us = chance.between(1'000, 3'000'000);
   return error;

@@ -37,16 +37,23 @@ void add_budget(Definition& definition, Chance& chance) {
   if (chance.percent(30)) budget.steps = static_cast<std::uint64_t>(chance.between(2, 20));
   if (chance.percent(15)) budget.wall_time = std::chrono::seconds(chance.between(2, 30));
   budget.suspend_when_exceeded = chance.percent(50);
+  every_step(definition.steps, [&](Step& step) {
+    if (step.type != "message" || !chance.percent(20)) return;
+    step.budget = StepBudget{.tokens = static_cast<std::uint64_t>(chance.between(1, 20)), .cost_usd = {}};
+  });
 }
 
 void add_turns(Definition& definition, Chance& chance) {
   definition.concurrency.emplace();
   if (chance.percent(70)) definition.concurrency->max_running = static_cast<std::uint32_t>(chance.between(1, 2));
   else definition.concurrency->key = "label";
+  if (chance.percent(40)) definition.concurrency->on_conflict = OnConflict::replace;
+  definition.priority = static_cast<std::uint32_t>(chance.between(0, kHighestPriority));
 }
 
 void add_aggregate(Definition& definition, Chance& chance) {
-  static const std::vector<std::string> kFunctions{"list", "count", "first", "last", "unique", "vote"};
+  static const std::vector<std::string> kFunctions{"list",  "count",      "first",  "last", "unique", "vote",  "flatten",
+                                                   "merge", "deep_merge", "concat", "sum",  "median", "quorum"};
   Array sources;
   for (const Step& step : definition.steps) sources.emplace_back(step.id);
   insert(definition.steps, chance,
@@ -77,7 +84,12 @@ Definition make_child(std::uint64_t seed, Script& script) {
 
 void add_child(Scenario& scenario, Chance& chance, std::uint64_t seed) {
   scenario.children.push_back(make_child(seed, scenario.script));
-  Step step = made_step("subworkflow", "child", object({{"workflow_id", "simulated_child"}, {"wait", chance.percent(80)}, {"on_parent_close", "cancel"}}));
+  static const std::vector<std::string> kCloses{"cancel", "abandon", "wait"};
+  Step step = made_step("subworkflow", "child", object({{"workflow_id", "simulated_child"}, {"wait", chance.percent(80)}}));
+  step.fields.set("on_parent_close", chance.pick(kCloses));
+  if (chance.percent(30)) step.fields.set("version", "1");
+  if (chance.percent(30)) step.fields.set("input", object({{"base", 3}}));
+  if (step.fields.find("wait")->as_bool() && chance.percent(40)) step.fields.set("output", object({{"from_child", "{{ child.results }}"}}));
   if (chance.percent(40)) step.on_error = OnError::proceed;
   insert(scenario.definition.steps, chance, std::move(step));
 }

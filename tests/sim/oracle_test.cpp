@@ -128,16 +128,27 @@ TEST_CASE("a handler that falls silent is given up when a heartbeat is missing")
   CHECK(expected.longest > std::chrono::minutes(2));
 }
 
-TEST_CASE("generated scenarios use every kind and meet every end") {
-  std::map<std::string, int> kinds;
+TEST_CASE("generated scenarios use every kind and its options, and meet every end") {
+  std::map<std::string, int> kinds, options;
   std::map<WorkflowState, int> ends;
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     const Generated made = generate(seed);
-    for_each_step(made.scenario.definition, [&](const Step& step, const std::string&) { ++kinds[step.type]; });
+    for_each_step(made.scenario.definition, [&](const Step& step, const std::string&) {
+      ++kinds[step.type];
+      if (!step.checkpoint.empty()) ++options["checkpoint"];
+      if (step.retry && step.retry->strategy == RetryStrategy::custom) ++options["custom retry"];
+      if (step.fields.is_object())
+        for (const auto& [name, value] : step.fields.as_object()) ++options[std::string(name.view())];
+    });
     for (const WorkflowState state : made.expected.states) ++ends[state];
   }
   for (const char* kind : {"message", "custom", "transform", "aggregate", "conditional", "parallel", "loop", "wait", "sequence"})
     CHECK_MESSAGE(kinds[kind] > 20, kind);
+  for (const char* option :
+       {"expect", "wait_for_response", "priority", "headers", "action", "heartbeat", "assert", "wait_strategy", "fail_fast",
+        "max_concurrent", "while", "until", "collect", "break_when", "max_iterations", "on_max_iterations", "duration", "condition", "check_interval", "signal", "where", "by",
+        "quorum", "tie_break", "expression", "reducer", "on_missing", "checkpoint", "custom retry"})
+    CHECK_MESSAGE(options[option] > 0, option);
   for (const WorkflowState state : {WorkflowState::completed, WorkflowState::failed, WorkflowState::compensated, WorkflowState::timed_out})
     CHECK_MESSAGE(ends[state] >= 3, to_string(state));
 }
