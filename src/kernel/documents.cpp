@@ -25,6 +25,16 @@ const OutcomeNames& outcome_names() {
   return kNames;
 }
 
+/// And those in the documents of its steps.
+struct StepNames {
+  Text path = "path", id = "id", type = "type", state = "state", attempt = "attempt", started_at = "started_at",
+       ended_at = "ended_at", seconds = "seconds";
+};
+const StepNames& step_names() {
+  static const StepNames kNames;
+  return kNames;
+}
+
 }  // namespace
 
 Value spending_document(const Spending& spent) {
@@ -86,10 +96,11 @@ Value step_durations(const std::vector<StepView>& steps) {
 }
 
 Value step_document(const StepView& step) {
-  Value out = object({{"path", step.path}, {"id", step.id}, {"type", step.type}, {"state", to_string(step.state)},
-                      {"attempt", step.attempt}, {"started_at", format_timestamp(step.started)}});
-  out.set("ended_at", step.ended ? Value(format_timestamp(*step.ended)) : Value());
-  if (step.ended) out.set("seconds", seconds(*step.ended - step.started));
+  const StepNames& names = step_names();
+  Value out = object({{names.path, step.path}, {names.id, step.id}, {names.type, step.type}, {names.state, to_string(step.state)},
+                      {names.attempt, step.attempt}, {names.started_at, format_timestamp(step.started)},
+                      {names.ended_at, step.ended ? Value(format_timestamp(*step.ended)) : Value()}});
+  if (step.ended) out.set(names.seconds, seconds(*step.ended - step.started));
   if (step.due) out.set("due", format_timestamp(*step.due));
   if (step.error) out.set("error", to_value(*step.error));
   return out;
@@ -103,6 +114,7 @@ Value error_documents(const State& state) {
 
 Value step_documents(const std::vector<StepView>& views) {
   Array steps;
+  steps.reserve(views.size());
   for (const StepView& step : views) steps.push_back(step_document(step));
   return Value(std::move(steps));
 }

@@ -24,6 +24,7 @@ std::string array_literal(const std::vector<std::string>& texts) {
 /// PostgreSQL keeps an escaped zero in JSON but cannot read it out again; people see the replacement character.
 std::string without_zeros(std::string_view json) {
   constexpr std::string_view kZero = "\\u0000";
+  if (!json.contains(kZero)) return std::string(json);
   std::string text;
   while (!json.empty()) {
     const std::size_t escape = std::min(json.find('\\'), json.size());

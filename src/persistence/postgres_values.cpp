@@ -11,10 +11,17 @@ namespace {
 constexpr std::uint32_t kFirstStandIn = 0x10FF00;
 
 template <class Number>
-std::string big_endian(Number number) {
-  std::string bytes(sizeof(Number), '\0');
+void append_big_endian(std::string& bytes, Number number) {
+  char written[sizeof(Number)];
   for (std::size_t at = sizeof(Number); at-- > 0; number = static_cast<Number>(number >> 8))
-    bytes[at] = static_cast<char>(number & 0xff);
+    written[at] = static_cast<char>(number & 0xff);
+  bytes.append(written, sizeof written);
+}
+
+template <class Number>
+std::string big_endian(Number number) {
+  std::string bytes;
+  append_big_endian(bytes, number);
   return bytes;
 }
 
@@ -48,10 +55,15 @@ void append_stand_in(std::string& out, unsigned char byte) {
   out += static_cast<char>(0x80 | (code_point & 0x3f));
 }
 
+/// Texts that are kept as they are: ASCII without a zero.
+bool is_plain(std::string_view text) {
+  return std::ranges::all_of(text, [](char byte) { return byte > 0; });
+}
+
 }  // namespace
 
 std::string to_stored(std::string_view text) {
-  if (std::ranges::all_of(text, [](char byte) { return byte > 0; })) return std::string(text);  // plain ASCII
+  if (is_plain(text)) return std::string(text);
   std::string stored;
   stored.reserve(text.size());
   while (!text.empty()) {
@@ -83,25 +95,30 @@ std::string from_stored(std::string_view stored) {
   return text;
 }
 
-void Array::add(std::string_view text) { append(to_stored(text)); }
+void Array::add(std::string_view text) {
+  if (is_plain(text)) return append(text);
+  append(to_stored(text));
+}
 
 void Array::add_null() {
-  bytes_ += big_endian(std::int32_t{-1});
+  append_big_endian(bytes_, std::int32_t{-1});
   nulls_ = true;
   ++size_;
 }
 
 void Array::add_number(std::int64_t number) {
-  if (element_ == int4)
-    append(big_endian(static_cast<std::int32_t>(number)));
-  else if (element_ == boolean)
-    append(std::string_view(number ? "\1" : "\0", 1));
+  if (element_ == boolean) return append(std::string_view(number ? "\1" : "\0", 1));
+  const bool short_one = element_ == int4;
+  append_big_endian(bytes_, short_one ? std::int32_t{4} : std::int32_t{8});
+  if (short_one)
+    append_big_endian(bytes_, static_cast<std::int32_t>(number));
   else
-    append(big_endian(number));
+    append_big_endian(bytes_, number);
+  ++size_;
 }
 
 void Array::append(std::string_view value) {
-  bytes_ += big_endian(static_cast<std::int32_t>(value.size()));
+  append_big_endian(bytes_, static_cast<std::int32_t>(value.size()));
   bytes_ += value;
   ++size_;
 }

@@ -1,5 +1,6 @@
 #include "value/json.h"
 
+#include <array>
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -142,12 +143,23 @@ std::size_t utf8_length(std::string_view text, std::size_t at) {
   return 0;
 }
 
+/// ASCII that stands for itself in a JSON text.
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (int c = 0x20; c < 0x80; ++c) plain[static_cast<std::size_t>(c)] = c != '"' && c != '\\';
+  return plain;
+}();
+
 void append_text(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   out += '"';
   std::size_t plain = 0;  // start of the run that needs no escape
   for (std::size_t i = 0; i < text.size();) {
     const auto c = static_cast<unsigned char>(text[i]);
+    if (kPlain[c]) {
+      ++i;
+      continue;
+    }
     const std::size_t length = c < 0x80 ? 1 : utf8_length(text, i);
     if (c >= 0x20 && c != '"' && c != '\\' && length != 0) {
       i += length;

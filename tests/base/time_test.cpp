@@ -41,6 +41,12 @@ TEST_CASE("timestamps are RFC 3339 in and out") {
   CHECK(parse_timestamp("2026-12-01T02:00:00+02:00").value() == parse_timestamp("2026-12-01T00:00:00Z").value());
   CHECK(parse_timestamp("2026-12-01").value() == parse_timestamp("2026-12-01T00:00:00Z").value());
   CHECK(format_timestamp(from_micros(1'500'000)) == "1970-01-01T00:00:01.500Z");
+  CHECK(format_timestamp(from_micros(0)) == "1970-01-01T00:00:00Z");
+  CHECK(format_timestamp(from_micros(-1)) == "1969-12-31T23:59:59.999999Z");
+  CHECK(format_timestamp(parse_timestamp("2024-02-29T23:05:09.070Z").value()) == "2024-02-29T23:05:09.070Z");
+  CHECK(format_timestamp(parse_timestamp("0001-01-01T00:00:00Z").value()) == "0001-01-01T00:00:00Z");
+  CHECK(format_timestamp(parse_timestamp("9999-12-31T23:59:59.999999Z").value()) == "9999-12-31T23:59:59.999999Z");
+  CHECK(format_timestamp(parse_timestamp("9999-12-31T23:59:59Z").value() + std::chrono::seconds(1)) == "10000-01-01T00:00:00Z");
   CHECK(format_timestamp(from_micros(1)) == "1970-01-01T00:00:00.000001Z");
   for (const char* text : {"", "2026-13-01", "2026-02-30", "2026-12-01T25:00:00Z", "2026-12-01T00:00:00+2", "tomorrow"}) {
     CAPTURE(text);
