@@ -136,9 +136,9 @@ std::uint32_t Array::type() const {
 
 /// Dimensions, whether there are nulls, the element's type, then for each dimension its size and its first index.
 std::string Array::take() {
-  const std::string header = big_endian(std::int32_t{size_ > 0}) + big_endian(std::int32_t{nulls_}) +
-                             big_endian(static_cast<std::int32_t>(element_)) +
-                             big_endian(static_cast<std::int32_t>(size_)) + big_endian(std::int32_t{1});
+  std::string header;
+  for (const std::uint32_t number : {std::uint32_t{size_ > 0}, std::uint32_t{nulls_}, std::uint32_t{element_}, size_, 1u})
+    append_big_endian(header, number);
   bytes_.replace(0, kHeader, header);
   if (size_ == 0) bytes_.resize(12);  // no dimension
   return std::move(bytes_);
