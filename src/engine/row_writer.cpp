@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "kernel/history.h"
-#include "value/json.h"
 
 namespace mapflow::engine {
 namespace {
@@ -73,7 +72,7 @@ std::size_t add_checkpoint(persistence::Commit& commit, Instance& instance, Time
   persistence::InstanceRow row = describe_row(commit.lease.partition, instance, now);
   row.seq = instance.state->seq;
   row.snapshot = encode_snapshot(*instance.state, instance.chunks);
-  if (options.details) row.details = to_json(kernel::details_document(*instance.program, *instance.state));
+  if (options.details) row.details = kernel::details_json(*instance.program, *instance.state);
   instance.covered_seq = row.seq;
   instance.snapshot_bytes = row.snapshot.size();
   std::string().swap(instance.records);  // gives the memory back, which assigning an empty text would not

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <type_traits>
+#include <utility>
 
 #include "kernel/history.h"
 #include "model/message.h"
+#include "value/json.h"
 
 namespace mapflow::kernel {
 
@@ -28,7 +31,7 @@ const OutcomeNames& outcome_names() {
 /// And those in the documents of its steps.
 struct StepNames {
   Text path = "path", id = "id", type = "type", state = "state", attempt = "attempt", started_at = "started_at",
-       ended_at = "ended_at", seconds = "seconds";
+       ended_at = "ended_at", seconds = "seconds", due = "due", error = "error";
 };
 const StepNames& step_names() {
   static const StepNames kNames;
@@ -95,15 +98,46 @@ Value step_durations(const std::vector<StepView>& steps) {
   return out;
 }
 
-Value step_document(const StepView& step) {
+/// Tells `member` the names and values of what is to be said of a step, in order: texts, numbers, and what is rare.
+template <class Member>
+void describe(const StepView& step, const Member& member) {
   const StepNames& names = step_names();
-  Value out = object({{names.path, step.path}, {names.id, step.id}, {names.type, step.type}, {names.state, to_string(step.state)},
-                      {names.attempt, step.attempt}, {names.started_at, format_timestamp(step.started)},
-                      {names.ended_at, step.ended ? Value(format_timestamp(*step.ended)) : Value()}});
-  if (step.ended) out.set(names.seconds, seconds(*step.ended - step.started));
-  if (step.due) out.set("due", format_timestamp(*step.due));
-  if (step.error) out.set("error", to_value(*step.error));
+  const auto time = [&](const Text& name, Timestamp at) { member(name, std::string_view(format_timestamp(at))); };
+  member(names.path, std::string_view(step.path));
+  member(names.id, std::string_view(step.id));
+  member(names.type, std::string_view(step.type));
+  member(names.state, to_string(step.state));
+  member(names.attempt, Value(step.attempt));
+  time(names.started_at, step.started);
+  if (step.ended) {
+    time(names.ended_at, *step.ended);
+    member(names.seconds, Value(seconds(*step.ended - step.started)));
+  } else {
+    member(names.ended_at, Value());
+  }
+  if (step.due) time(names.due, *step.due);
+  if (step.error) member(names.error, to_value(*step.error));
+}
+
+Value step_document(const StepView& step) {
+  Value out(Object{});
+  describe(step, [&](const Text& name, const auto& value) { out.set(name, Value(value)); });
   return out;
+}
+
+/// The same as JSON text, without the document in between.
+void append_step(std::string& out, const StepView& step) {
+  char before = '{';
+  describe(step, [&](const Text& name, const auto& value) {
+    out += std::exchange(before, ',');
+    append_json_text(out, name);
+    out += ':';
+    if constexpr (std::is_same_v<decltype(value), const Value&>)
+      append_json(out, value);
+    else
+      append_json_text(out, value);
+  });
+  out += '}';
 }
 
 Value error_documents(const State& state) {
@@ -123,6 +157,7 @@ Value step_documents(const std::vector<StepView>& views) {
 
 std::vector<StepView> step_views(const Program& program, const State& state) {
   std::vector<std::pair<RunId, StepView>> ordered;
+  ordered.reserve(state.settled.size() + state.runs.size());
   RunId before;  // a skipped step has no run of its own: it stands behind the one that settled before it
   for (const Settled& each : state.settled) {
     const Step& step = *program.node(each.node).step;
@@ -149,6 +184,7 @@ std::vector<StepView> step_views(const Program& program, const State& state) {
   // A step's run begins before those of the steps in it, also within one microsecond.
   std::ranges::stable_sort(ordered, {}, [](const auto& each) { return std::pair(each.second.started, each.first); });
   std::vector<StepView> views;
+  views.reserve(ordered.size());
   for (auto& [id, view] : ordered) views.push_back(std::move(view));
   return views;
 }
@@ -172,8 +208,16 @@ std::vector<OpenCall> open_calls(const Program& program, const State& state) {
   return calls;
 }
 
-Value details_document(const Program& program, const State& state) {
-  return object({{"steps", step_documents(step_views(program, state))}, {"errors", error_documents(state)}});
+std::string details_json(const Program& program, const State& state) {
+  std::string out = R"({"steps":[)";
+  bool first = true;
+  for (const StepView& step : step_views(program, state)) {
+    if (!std::exchange(first, false)) out += ',';
+    append_step(out, step);
+  }
+  out += R"(],"errors":)";
+  append_json(out, error_documents(state));
+  return out += '}';
 }
 
 Value outcome_document(const State& state, Timestamp now) {

@@ -42,8 +42,8 @@ Value instance_document(const Program& program, const State& state, Timestamp no
 /// The part of it that `run --json` prints: without progress and steps.
 Value outcome_document(const State& state, Timestamp now);
 
-/// The part of it that stores show to people who ask with SQL: steps and errors.
-Value details_document(const Program& program, const State& state);
+/// The parts of it that stores show to people who ask with SQL, steps and errors, as JSON text.
+std::string details_json(const Program& program, const State& state);
 
 /// One step of an instance, running or over, in the order in which they started.
 struct StepView {

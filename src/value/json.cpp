@@ -310,6 +310,7 @@ Result<Value> parse_json(std::string_view text, const JsonLimits& limits) {
   return fail(std::move(error));
 }
 
+void append_json_text(std::string& out, std::string_view text) { append_text(out, text); }
 void append_json(std::string& out, const Value& value) { Printer(out, Layout::compact).print(value); }
 std::string to_json(const Value& value) { return print(value, Layout::compact); }
 std::string to_json_pretty(const Value& value) { return print(value, Layout::pretty); }

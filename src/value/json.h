@@ -25,6 +25,8 @@ Result<Value> parse_json(std::string_view text, const JsonLimits& limits = {});
 /// whole; not-a-number and infinities print as null; bytes that are not UTF-8 print as U+FFFD.
 std::string to_json(const Value& value);
 void append_json(std::string& out, const Value& value);
+/// A text alone, with its quotes.
+void append_json_text(std::string& out, std::string_view text);
 
 /// The same, indented by two spaces, for people.
 std::string to_json_pretty(const Value& value);

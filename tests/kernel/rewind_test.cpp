@@ -265,3 +265,15 @@ TEST_CASE("the story tells of checkpoints and rewinds, and of what was taken bac
   CHECK(document.find_path("checkpoints.0.name")->as_text() == "ready");
   CHECK(document.find_path("checkpoints.0.path")->as_text() == "t");
 }
+
+TEST_CASE("stores show the same of steps and errors as the document of the instance") {
+  Driver driver(workflow({transform("t", "n", 1), transform("u", "n", "{{ unheard_of.name }} \"quoted\"")}));
+  driver.start();
+  REQUIRE(driver.state_name() == WorkflowState::failed);
+  const Value document = kernel::instance_document(*driver.program, driver.state, driver.now);
+  const auto details = parse_json(kernel::details_json(*driver.program, driver.state));
+  REQUIRE(details);
+  CHECK(details->as_object().size() == 2);
+  CHECK(details->find("steps")->size() == 2);
+  for (const char* part : {"steps", "errors"}) CHECK(*details->find(part) == *document.find(part));
+}
