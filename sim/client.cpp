@@ -44,6 +44,8 @@ void Client::answered(const WishPtr& wish, const Result<Value>& value, bool post
     const Error& error = value.error();
     if (wish->starts && error.is(code::conflict)) watcher_.problem("a start is refused: " + error.to_string());
     if (!is_final(*wish, error)) return;  // it will ask again
+  } else if (posted && wish->starts && may_be_rejected()) {
+    return;  // nobody is told that a start out of the inbox found no place: it will ask again until the owner says so
   } else if (!posted) {
     // What the owner itself has acknowledged is durable now.
     const Witnessed* known = watcher_.instance(id_);
@@ -62,6 +64,11 @@ bool Client::is_final(const Wish& wish, const Error& error) const {
   const bool names_a_place = std::holds_alternative<kernel::Rewind>(demand) || std::holds_alternative<kernel::Retry>(demand) ||
                              std::holds_alternative<kernel::Skip>(demand);
   return names_a_place && (error.is(code::not_found) || error.is(code::conflict));
+}
+
+bool Client::may_be_rejected() const {
+  const std::optional<Concurrency>& rules = plan_.scenario.definition.concurrency;
+  return rules && rules->on_conflict == OnConflict::reject;
 }
 
 /// What the owner itself has acknowledged is durable now.

@@ -52,6 +52,8 @@ class Client {
   engine::Demand mending();
   /// Whether the error is an answer: asking again would bring the same.
   bool is_final(const Wish& wish, const Error& error) const;
+  /// Whether a start may find no place, and is then refused.
+  bool may_be_rejected() const;
   void check_acknowledged(const engine::Demand& demand);
 
   World& world_;

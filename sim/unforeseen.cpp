@@ -47,7 +47,7 @@ void add_turns(Definition& definition, Chance& chance) {
   definition.concurrency.emplace();
   if (chance.percent(70)) definition.concurrency->max_running = static_cast<std::uint32_t>(chance.between(1, 2));
   else definition.concurrency->key = "label";
-  if (chance.percent(40)) definition.concurrency->on_conflict = OnConflict::replace;
+  if (chance.percent(50)) definition.concurrency->on_conflict = chance.percent(70) ? OnConflict::replace : OnConflict::reject;
   definition.priority = static_cast<std::uint32_t>(chance.between(0, kHighestPriority));
 }
 

@@ -272,7 +272,7 @@ struct Nodes {
   /// Starts instances in partitions that the node has.
   void start(const std::string& node, int count) {
     const auto leases = world.store->leases().value();
-    for (int tried = 0; count > 0; ++tried) {
+    while (count > 0) {
       const std::string id = node + std::to_string(++last_);
       if (leases[world.partition_of(id).value].node != node) continue;
       world.start(id, "it", {}, node);
