@@ -23,15 +23,23 @@ void Flusher::hand_over(Group group) {
   changed_.notify_all();
 }
 
+void Flusher::settle() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !waiting_ && !at_it_; });
+}
+
 void Flusher::run() {
-  for (;;) {
-    std::unique_lock lock(mutex_);
+  for (std::unique_lock lock(mutex_);;) {
     changed_.wait(lock, [this] { return waiting_ || stopping_; });
     if (!waiting_) return;
     Group group = *std::exchange(waiting_, std::nullopt);
+    at_it_ = true;
     lock.unlock();
     changed_.notify_all();
     finish(std::move(group));
+    lock.lock();
+    at_it_ = false;
+    changed_.notify_all();
   }
 }
 

@@ -33,6 +33,8 @@ class Flusher {
   /// Takes a written group. Waits while the one before it still waits for the disk, so that the writer is ahead by one
   /// group, and groups grow with the disk's delay.
   void hand_over(Group group);
+  /// Returns when everything that was handed over is finished.
+  void settle();
   /// Once the disk refused a sync, nobody knows what it kept (https://lwn.net/Articles/752063/): nothing may be written any
   /// more until the store is opened anew.
   std::optional<Error> broken();
@@ -53,6 +55,7 @@ class Flusher {
   std::condition_variable changed_;
   std::optional<Group> waiting_;
   std::optional<Error> broken_;
+  bool at_it_ = false;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -54,9 +54,15 @@ void Writer::run() {
   }
 }
 
+/// Who is told of a commit may commit again: so everybody is told before this is the end.
 bool Writer::stopped() {
-  const std::lock_guard lock(mutex_);
-  return stopping_ && queue_.empty();
+  const auto at_end = [this] {
+    const std::lock_guard lock(mutex_);
+    return stopping_ && queue_.empty();
+  };
+  if (!at_end()) return false;
+  flusher_.settle();
+  return at_end();
 }
 
 /// What is queued, in order, up to the bound. Blocks until there is something; empty when it is time to stop, or when

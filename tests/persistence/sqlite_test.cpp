@@ -320,6 +320,26 @@ TEST_CASE("nothing is acknowledged while the disk is at it, and one group is wri
   for (const auto& [number, outcome] : outcomes.wait(2)) CHECK(outcome);
 }
 
+TEST_CASE("who is told of a commit while the store is closed may commit again") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path("s.db");
+  auto store = open_or_fail(path);
+  const Lease lease = acquire(*store, Partition(0));
+  Outcomes outcomes;
+  disk::hold_syncs();
+  store->commit(log_commit(lease, "1"), [&, closing = store.get()](const Result<LogPosition>& first) {
+    REQUIRE(first);
+    closing->commit(log_commit(lease, "2"), outcomes.done(2));
+  });
+  disk::await_held_sync();
+  std::thread closer([&] { store.reset(); });
+  for (int turn = 0; turn < 1000; ++turn) std::this_thread::yield();  // by now it waits, most likely
+  disk::let_syncs_go();
+  closer.join();
+  REQUIRE(outcomes.order() == std::vector<int>{2});
+  CHECK(log_texts(*open_or_fail(path), Partition(0)) == std::vector<std::string>{"1", "2"});
+}
+
 TEST_CASE("a dropped log is deleted from the file, also what a killed process left") {
   const TemporaryFolder folder;
   const std::string path = folder.path("s.db");
