@@ -54,7 +54,9 @@ void Dispatcher::enter(Passage passage, kernel::PlaceCall&& call, std::vector<Wo
   const auto turned_away = [&](Error why) { ready.push_back({ref, outcome(call, fail(std::move(why)))}); };
   auto gate = parts_.gates->gate(*passage.instance.program, *passage.agent, call.envelope);
   if (!gate) return turned_away(std::move(gate).error());
-  auto later = [mailbox = mailbox_, ref, id = call.envelope.id, gate = std::weak_ptr(*gate)](Ticket ticket, Status answer) {
+  auto later = [shard = std::weak_ptr(mailbox_), ref, id = call.envelope.id, gate = std::weak_ptr(*gate)](Ticket ticket, Status answer) {
+    const auto mailbox = shard.lock();
+    if (!mailbox) return;  // the node is gone, and its gates with it
     Result<Permit> permit = answer ? Result<Permit>(Permit(gate.lock(), ticket)) : fail(std::move(answer).error());
     mailbox->post(GateAnswer{ref, id, std::move(permit)});
   };
