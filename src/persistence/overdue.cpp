@@ -13,12 +13,13 @@ constexpr std::size_t kPage = 200;
 
 Status OverdueFinder::look(Timestamp before, Duration span, const Deal& deal) {
   const auto begun = std::chrono::steady_clock::now();
+  const auto passed = [&] { return std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - begun); };
   do {
     MAPFLOW_ASSIGN(InstancePage page, store_.list({.cursor = cursor_, .limit = kPage}));
     std::erase_if(page.rows, [&](const InstanceRow& row) { return !row.finished || row.updated > before; });
     if (!page.rows.empty()) MAPFLOW_TRY(deal(page.rows));
     cursor_ = std::move(page.next_cursor);
-  } while (!cursor_.empty() && std::chrono::steady_clock::now() - begun < span);
+  } while (!cursor_.empty() && passed() < span);
   return {};
 }
 

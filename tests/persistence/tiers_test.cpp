@@ -310,6 +310,16 @@ TEST_CASE("an archived instance that is taken back to life returns with its hist
   CHECK(tiers.store->history("a")->size() == 2);
 }
 
+TEST_CASE("a sweep archives whatever is due, however long the list is") {
+  const StorePointer primary = make_memory_store(), archive = make_memory_store();
+  ArchivedStore store(primary, archive, {.retention = 1h, .pause = Duration::zero(), .now = [] { return kNow; }});
+  const Lease lease = acquire(store, Partition(0));
+  for (int number = 0; number < 500; ++number)
+    REQUIRE(commit(store, instance_commit(lease, "i" + std::to_string(number), 3, true)));
+  CHECK(*store.sweep(kNow) == 500);
+  CHECK(primary->list({})->rows.empty());
+}
+
 TEST_CASE("two processes that archive the same instances at the same time lose none") {
   const StorePointer primary = make_memory_store(), archive = make_memory_store();
   const ArchiveOptions options{.retention = 1h, .pause = Duration::zero(), .now = [] { return kNow; }};
