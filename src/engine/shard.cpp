@@ -40,11 +40,12 @@ void Shard::turn() {
     const Timestamp now = parts_.clock->now();
     busy |= fire_timers(now);
     busy |= run_tenures(now);
-    note_load();
     if (busy) continue;
     arm(now);
+    note_load();
     if (mailbox_->sleep()) return;
   }
+  note_load();
   mailbox_->yield();
 }
 

@@ -32,10 +32,10 @@ Result<std::shared_ptr<AgentGate>> Gatekeeper::gate(const kernel::Program& progr
     name.key = key->is_text() ? std::string(key->as_text()) : to_canonical_json(*key);
   }
   const std::string whole = rules->identity + '\n' + name.key;
-  name.id = fnv1a(whole);
   const std::lock_guard lock(mutex_);
   std::shared_ptr<AgentGate>& gate = gates_[whole];
   if (gate) return gate;
+  name.id = fnv1a(whole);
   gate = make_(name, rules->limits);
   const auto made = gate;
   if (gates_.size() >= forget_at_) forget_idle();
